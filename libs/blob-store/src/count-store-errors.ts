@@ -1,5 +1,5 @@
-// Wraps a store and counts the failures of its calls. So the metrics show a disk that fails occasionally before users
-// report it.
+// Wraps a store, counts the failures of its calls, and measures its health checks. So the metrics show a disk that fails
+// occasionally, or is slow, before users report it.
 import type { BlobReader, BlobStore, BlobUpload } from './blob-store.ts';
 import { isCacheError } from '@cistern/errors';
 import type { StoreMetrics } from '@cistern/telemetry';
@@ -8,7 +8,7 @@ import type { StoreMetrics } from '@cistern/telemetry';
  * Returns a store that behaves like `store`. Counts only `store-unavailable`, because other errors are mistakes of the
  * caller.
  */
-export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics): BlobStore {
+export function countStoreErrors(store: BlobStore, { storeErrors, storeCheckDuration }: StoreMetrics): BlobStore {
   const count = (operation: string, error: unknown) => {
     if (isCacheError(error, 'store-unavailable')) storeErrors.inc({ operation });
   };
@@ -41,6 +41,7 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     complete: counted('complete', upload.complete),
   });
 
+  const check = counted('check', store.check);
   const open = counted('open', store.open);
   const beginUpload = counted('beginUpload', store.beginUpload);
   const removeAll = counted('remove', store.removeAll);
@@ -68,6 +69,15 @@ export function countStoreErrors(store: BlobStore, { storeErrors }: StoreMetrics
     writeObject: counted('writeObject', store.writeObject),
     removeObject: counted('removeObject', store.removeObject),
     listObjects: countedList('listObjects', store.listObjects),
-    check: counted('check', store.check),
+    async check() {
+      const startedAtMs = performance.now();
+      let isSound = false;
+      try {
+        await check();
+        isSound = true;
+      } finally {
+        storeCheckDuration.set(isSound ? (performance.now() - startedAtMs) / 1000 : Number.NaN);
+      }
+    },
   };
 }

@@ -7,7 +7,7 @@ export { keepSubscribed } from './keep-subscribed.ts';
 export { withLease } from './leases.ts';
 export type { Link, RepositoryKey } from './links.ts';
 export { historyRanges } from './nodes.ts';
-export type { EndedNode, HistoryBucket, HistoryRange, NodeIndex, NodesSeen } from './nodes.ts';
+export type { HistoryBucket, HistoryRange, NodeCounts, NodeIndex, NodesSeen, ReportedNode } from './nodes.ts';
 export type { PopularPlatform, PopularityIndex } from './popularity.ts';
 export { isSameRepository, repositoryPath, tagPath } from './records.ts';
 export { startLoop } from './start-loop.ts';

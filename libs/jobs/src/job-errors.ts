@@ -1,6 +1,16 @@
-// The errors of a queue that cannot do a job now. They have the kind `overloaded` and are retryable.
-import { CacheError } from '@cistern/errors';
+// The errors of a queue that cannot do a job now. They have the kind `overloaded` and are retryable. Also tells failures of
+// jobs from answers.
+import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName } from './catalogue.ts';
+
+/**
+ * Returns whether the error is the upstream's answer to a client, such as "there is no such tag". The job has then done
+ * its work, and has not failed. A prewarm has no client: its names come from an operator, who needs to see the error.
+ */
+export function isAnswer(name: string, error: unknown): boolean {
+  if (name.startsWith('prewarm')) return false;
+  return isCacheError(error, 'manifest-unknown', 'blob-unknown', 'name-unknown', 'denied', 'unauthenticated');
+}
 
 export function overloaded(message: string): CacheError {
   return new CacheError('overloaded', message, { retryable: true });

@@ -4,6 +4,7 @@
 // order in which they were added.
 import type { JobMetrics } from '@cistern/telemetry';
 import type { JobName, JobPayload, JobResult } from './catalogue.ts';
+import { isAnswer } from './job-errors.ts';
 
 export type JobClass = 'interactive' | 'background';
 
@@ -53,11 +54,14 @@ export interface QueueState {
   readonly delayed: number;
   /** The number of failed jobs that are still recorded. */
   readonly failed: number;
-  /** The last ten failures, the latest first. */
+  /** The failures of the last hour, the latest first, at most a hundred. */
   readonly failures: readonly FailedJob[];
   /** When the oldest waiting job was added. `undefined` means that no job waits. */
   readonly oldestAddedAtMs: number | undefined;
 }
+
+/** How many failures a queue remembers, and for how long. */
+export const [failuresShown, failuresKeptMs] = [100, 3_600_000];
 
 export interface JobQueue {
   /**
@@ -127,7 +131,7 @@ export function wrapHandlers(
   return Object.fromEntries(wrapped) as JobHandlers;
 }
 
-/** Returns handlers that measure their duration and result. */
+/** Returns handlers that measure their duration and result. An answer to a client counts as `done`. */
 export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
   return wrapHandlers(handlers, (handle, job) => async (payload, context) => {
     const labels = { job, class: context.class };
@@ -138,6 +142,9 @@ export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRun
       const ended = await handle(payload, context);
       result = 'done';
       return ended;
+    } catch (error) {
+      if (isAnswer(job, error)) result = 'done';
+      throw error;
     } finally {
       stop({ result });
       jobsRunning.dec({ class: context.class });

@@ -45,7 +45,8 @@ test('queue states count waiting and active jobs, and name the time of the oldes
   await until('no job waits any more', isIdle);
 });
 
-const failed = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
+const failed = () => Promise.reject(new CacheError('upstream-timeout', 'The upstream is silent.'));
+const unknown = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
 
 test('queue states list the last failures with their reasons', async (t) => {
   const place = placeIn(redis, 'failures:');
@@ -64,10 +65,26 @@ test('queue states list the last failures with their reasons', async (t) => {
   const queueNow = async () => (await inspect()).find(({ name }) => name === 'interactive-short');
   await until('all jobs have failed', async () => (await queueNow())?.failed === 12);
   const failures = (await queueNow())?.failures ?? [];
-  assert.equal(failures.length, 10);
+  assert.equal(failures.length, 12);
   for (const { name, reason, atMs } of failures) {
-    assert.deepEqual([name, reason], ['revalidate-tag', 'There is no such tag.']);
+    assert.deepEqual([name, reason], ['revalidate-tag', 'The upstream is silent.']);
     // real-time: compared with times that this process sets; no duration is asserted
     assert.ok(before <= atMs && atMs <= Date.now());
   }
+});
+
+test('a 404 of the upstream reaches the caller, and is no failed job', async (t) => {
+  const place = placeIn(redis, 'answers:');
+  const { queue, inspect, close } = await openBullmqQueue({
+    ...place,
+    maxWaiting: 100,
+    commandTimeoutMs: commandTimeoutMs.patient,
+    log: keepLog(),
+  });
+  t.after(close);
+  await openWorkers(t, place, { 'revalidate-tag': unknown });
+  const options = { dedupKey: '1', class: 'interactive', timeoutMs: 60_000 } as const;
+  await assert.rejects(queue.run('revalidate-tag', tagJob('v1'), options), { kind: 'manifest-unknown' });
+  await until('the job has ended', async () => (await inspect()).every(({ active }) => active === 0));
+  assert.ok((await inspect()).every((state) => state.failed === 0 && state.failures.length === 0));
 });

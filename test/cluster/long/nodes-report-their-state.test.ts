@@ -16,7 +16,7 @@ const mebibyte = 1024 * 1024;
 const size = 32 * mebibyte;
 
 interface AdminResponse {
-  readonly nodes: readonly { readonly name: string; readonly role: string }[];
+  readonly nodes: readonly { readonly name: string; readonly role: string; readonly state: string }[];
   readonly fills: readonly {
     readonly digest: string;
     readonly node: string;
@@ -50,7 +50,10 @@ test('the admin node lists nodes and fills as long as they exist', async (t) => 
     assert.equal(answer.status, status, text);
     return JSON.parse(text) as AdminResponse;
   };
-  const seen = async () => (await get('/v1/nodes')).nodes.map(({ name, role }) => `${role}${endOf(name)}`);
+  const seen = async (wanted = 'running') =>
+    (await get('/v1/nodes')).nodes
+      .filter(({ state }) => state === wanted)
+      .map(({ name, role }) => `${role}${endOf(name)}`);
 
   await until('all nodes are seen', async () => (await seen()).length === 5);
   assert.deepEqual((await seen()).toSorted(), expected([...nodes, admin]));
@@ -111,10 +114,12 @@ test('the admin node lists nodes and fills as long as they exist', async (t) => 
   await worker.kill();
   await until('the killed worker is not seen anymore', async () => (await seen()).length === 4);
   assert.deepEqual((await seen()).toSorted(), expected([...nodes, admin].filter((node) => node !== worker)));
-  const [first] = cluster.frontends;
-  assert.deepEqual(await first?.stop(), { code: 0, signal: null });
+  const first = cluster.frontends[0] ?? assert.fail('no frontend');
+  assert.deepEqual(await first.stop(), { code: 0, signal: null });
   await until('the stopped frontend is not seen anymore', async () => (await seen()).length === 3);
-  await Promise.all([worker.start(), first?.start()]);
+  assert.deepEqual(await seen('lost'), expected([worker]));
+  assert.deepEqual(await seen('stopped'), expected([first]));
+  await Promise.all([worker.start(), first.start()]);
   await until('both are seen again', async () => (await seen()).length === 5);
 
   const image = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });

@@ -5,7 +5,7 @@ import { answersWithin } from '@cistern/redis';
 import { Queue } from 'bullmq';
 import type { JobName, JobPayload } from '../catalogue.ts';
 import { tooManyWaiting } from '../job-errors.ts';
-import type { JobOptions, QueueState } from '../job-queue.ts';
+import { failuresKeptMs, failuresShown, type JobOptions, type QueueState } from '../job-queue.ts';
 import {
   deduplicationIdOf,
   type JobProbe,
@@ -45,8 +45,7 @@ export interface OpenedQueues {
  * Failed jobs stay in Redis for a while, so that an operator can see their errors. Successful jobs are removed
  * immediately.
  */
-const keepFailed = { age: 3600, count: 100 };
-const failuresShown = 10;
+const keepFailed = { age: failuresKeptMs / 1000, count: failuresShown };
 const countEveryMs = 500;
 /**
  * Release 0.1 stored these schedules in Redis. Its workers create them again, so every start removes them until no such

@@ -5,7 +5,7 @@ import { untilAborted } from '@cistern/runtime';
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { JobName } from '../catalogue.ts';
 import { handsOver, type WorkerIdentity } from '../hand-over.ts';
-import { overloaded } from '../job-errors.ts';
+import { isAnswer, overloaded } from '../job-errors.ts';
 import type { JobContext, JobHandler, JobHandlers } from '../job-queue.ts';
 import {
   encodeError,
@@ -83,6 +83,7 @@ export async function performJob(deps: PerformDeps, queueName: JobQueueName, job
       log.error({ err: error, job: job.name, class: queueName.class }, 'job failed unexpectedly');
     if (mayTryAgain(job, error)) throw error;
     await recordOutcome(deps, queueName, job, encodeError(error));
+    if (isAnswer(job.name, error)) return null;
     throw new UnrecoverableError(error instanceof Error ? error.message : String(error));
   }
   await recordOutcome(deps, queueName, job, outcome);

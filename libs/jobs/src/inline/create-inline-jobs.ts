@@ -170,7 +170,7 @@ export function createInlineJobs({ slots, maxWaiting, log }: InlineJobsOptions):
 
   return {
     queue,
-    inspect: () => inspectQueues(queues.all),
+    inspect: () => inspectQueues(queues.all, Date.now()),
     work(newHandlers) {
       if (handlers !== undefined) throw new Error('the workers of these inline jobs have already been started');
       handlers = newHandlers;

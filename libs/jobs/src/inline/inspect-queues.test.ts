@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { parseTag } from '@cistern/oci';
-import type { JobHandlers } from '../job-queue.ts';
+import { createMetrics } from '@cistern/telemetry';
+import { type JobHandlers, measureJobHandlers } from '../job-queue.ts';
 import { createInlineJobs } from './create-inline-jobs.ts';
 
 test('the state of each queue counts waiting, running and failed jobs, as in Redis', async (t) => {
@@ -23,8 +24,39 @@ test('the state of each queue counts waiting, running and failed jobs, as in Red
   const workers = jobs.work({ 'revalidate-tag': () => held.promise } as Partial<JobHandlers> as JobHandlers);
   t.after(() => workers.close(0));
   assert.partialDeepStrictEqual(queueNow(), { waiting: 13, active: 2 });
-  held.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
+  held.reject(new CacheError('upstream-timeout', 'The upstream is silent.'));
   while (queueNow().active > 0) await new Promise(setImmediate);
-  assert.partialDeepStrictEqual(queueNow(), { waiting: 0, active: 0, failed: 10, oldestAddedAtMs: undefined });
-  assert.partialDeepStrictEqual(queueNow().failures[9], { name: 'revalidate-tag', reason: 'There is no such tag.' });
+  assert.partialDeepStrictEqual(queueNow(), { waiting: 0, active: 0, failed: 15, oldestAddedAtMs: undefined });
+  assert.partialDeepStrictEqual(queueNow().failures[9], { name: 'revalidate-tag', reason: 'The upstream is silent.' });
+  const laterMs = Date.now() + 3_700_000;
+  t.mock.method(Date, 'now', () => laterMs);
+  assert.partialDeepStrictEqual(queueNow(), { failed: 0, failures: [] });
+});
+
+test('a 404 of the upstream is no failed job, unless an operator wants the image prewarmed', async (t) => {
+  const slots = { interactive: 2, background: 2 };
+  const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 9, log: { error: () => {} } });
+  const unknown = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
+  const handlers = { 'revalidate-tag': unknown, 'prewarm-tag': unknown } as Partial<JobHandlers> as JobHandlers;
+  const metrics = createMetrics();
+  const workers = jobs.work({ ...handlers, ...measureJobHandlers(handlers, metrics) });
+  t.after(() => workers.close(0));
+  const key = { upstream: 'docker.io', repository: 'a' as never, tag: parseTag('1') };
+  const options = { dedupKey: '1', class: 'interactive', timeoutMs: 60_000 } as const;
+  await assert.rejects(jobs.queue.run('revalidate-tag', { ...key, by: 'head' }, options), { kind: 'manifest-unknown' });
+  await assert.rejects(jobs.queue.run('prewarm-tag', key as never, options), { kind: 'manifest-unknown' });
+  const failures = jobs.inspect().flatMap((queue) => queue.failures);
+  assert.deepEqual(
+    failures.map(({ name }) => name),
+    ['prewarm-tag'],
+  );
+  const { values } = await metrics.jobDuration.get();
+  const ended = values.filter(({ metricName, value }) => metricName?.endsWith('_count') === true && value > 0);
+  assert.deepEqual(
+    ended.map(({ labels }) => [labels.job, labels.result]),
+    [
+      ['revalidate-tag', 'done'],
+      ['prewarm-tag', 'failed'],
+    ],
+  );
 });

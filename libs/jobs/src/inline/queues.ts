@@ -2,9 +2,11 @@
 // waiting jobs. So no job waits for a job of another queue.
 import { endsWithin } from '@cistern/runtime';
 import type { JobName, JobPayload, JobResult } from '../catalogue.ts';
-import { shuttingDown } from '../job-errors.ts';
+import { isAnswer, shuttingDown } from '../job-errors.ts';
 import {
   type FailedJob,
+  failuresKeptMs,
+  failuresShown,
   type JobClass,
   type JobGroup,
   jobGroup,
@@ -45,7 +47,6 @@ export interface InlineJob {
 }
 
 const endAfterAbortMs = 1000;
-const failuresKept = 10;
 
 export function createQueues(slots: JobSlots) {
   const createPair = (group: JobGroup): Record<JobClass, Queue> => ({
@@ -70,8 +71,9 @@ export function settleJob(job: InlineJob, settle: (waiter: Waiter) => void): voi
   for (const waiter of waiters) settle(waiter);
 }
 
-export function inspectQueues(queues: readonly Queue[]): readonly QueueState[] {
-  return queues.map(({ name, waiting, running, failures }) => {
+export function inspectQueues(queues: readonly Queue[], nowMs: number): readonly QueueState[] {
+  return queues.map(({ name, waiting, running, failures: kept }) => {
+    const failures = kept.filter(({ atMs }) => atMs > nowMs - failuresKeptMs);
     const addedAtMs = [...waiting].map((job) => job.addedAtMs);
     return {
       name,
@@ -79,15 +81,16 @@ export function inspectQueues(queues: readonly Queue[]): readonly QueueState[] {
       active: running.size,
       delayed: 0,
       failed: failures.length,
-      failures: [...failures],
+      failures,
       oldestAddedAtMs: addedAtMs.length === 0 ? undefined : Math.min(...addedAtMs),
     };
   });
 }
 
 export function recordFailure({ failures }: Queue, { name }: InlineJob, error: unknown, atMs: number): void {
+  if (isAnswer(name, error)) return;
   failures.unshift({ name, reason: error instanceof Error ? error.message : String(error), atMs });
-  failures.splice(failuresKept);
+  failures.splice(failuresShown);
 }
 
 /**

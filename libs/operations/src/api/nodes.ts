@@ -69,10 +69,45 @@ export const overview = z.object({
     .nullable(),
 });
 
+const quantile = z.number().describe('Time to first byte in milliseconds; null if there were no requests.').nullable();
+
+const historyPoint = z.object({
+  at: time('The start of the point'),
+  requests: count,
+  hits: count,
+  joined: count,
+  stale: count,
+  revalidated: count,
+  misses: count,
+  errors: count.describe('Requests that ended with status 5xx.'),
+  bytesServed: bytes.describe('Bytes sent to clients.'),
+  bytesFetched: bytes.describe('Bytes received from upstreams.'),
+  upstreamCalls: count,
+  p50: quantile,
+  p99: quantile,
+});
+
+export const historyRange = z.enum(['24h', '30d']).describe('24h: points of five minutes. 30d: points of an hour.');
+
+export const history = z.object({
+  range: historyRange,
+  asOf: time('The time of the response'),
+  bucketMs: count.describe('The length of a point in milliseconds. The last point is not complete.'),
+  points: z.array(historyPoint).describe('The oldest first, from the first point with counts.'),
+});
+
 const role = z.enum(['frontend', 'worker', 'admin', 'standalone']);
 const needsRestart = z
   .array(z.string())
   .describe('Keys of settings that have changed in the file of the node, and need a restart.');
+
+const roundTrip = z
+  .object({
+    kind: z.string().describe('Such as Redis, SQLite, S3 or Directory.'),
+    ms: z.number().describe('The duration of recent calls in milliseconds; null if none was measured.').nullable(),
+  })
+  .describe('Null if the node is of an older release.')
+  .nullable();
 
 const cacheNode = z.object({
   id: z.string().describe('Identifies the process.'),
@@ -80,11 +115,21 @@ const cacheNode = z.object({
   role,
   version: z.string(),
   startedAt: time('When it started'),
-  seenAt: time('When it sent its last report'),
+  seenAt: time('When it sent its last report, or when it stopped'),
+  state: z
+    .enum(['running', 'stopped', 'lost'])
+    .describe('stopped: it ended in order within the last hour. lost: it sent no report for twelve seconds.'),
   inFlight: count.describe("Clients' requests in flight."),
   jobs: count.describe('Running jobs.'),
   fills: count.describe('Fills in flight.'),
   rssBytes: bytes.describe('Resident memory in bytes.'),
+  cpu: z.number().describe('Processors in use: 1 is one whole processor; null if unknown.').nullable(),
+  requestsPerSecond: z.number().describe("Clients' requests per second; null if unknown.").nullable(),
+  bytesPerSecond: bytes
+    .describe('Bytes per second sent to clients, or for a worker received from upstreams; null if unknown.')
+    .nullable(),
+  index: roundTrip,
+  store: roundTrip,
   configuration: z
     .object({
       differs: z
@@ -92,11 +137,13 @@ const cacheNode = z.object({
         .describe('Whether settings that must be equal on all nodes differ from those of most other nodes.'),
       needsRestart,
     })
-    .describe('Null if the node is of an older release.')
+    .describe('Null if the node has ended, or is of an older release.')
     .nullable(),
 });
 
-export const nodeList = z.object({ nodes: z.array(cacheNode) });
+export const nodeList = z.object({
+  nodes: z.array(cacheNode).describe('The running nodes first, then those that ended within the last hour.'),
+});
 
 export const reloadAnswer = z.object({
   nodes: z.array(
@@ -168,7 +215,9 @@ const queue = z.object({
   waiting: count,
   active: count,
   delayed: count.describe('Jobs that are scheduled, or retried, at a later time.'),
-  failed: count.describe('Failed jobs of the last hour, at most a hundred.'),
+  failed: count.describe(
+    'Failed jobs of the last hour, at most a hundred. A job is not failed if its content does not exist upstream.',
+  ),
   oldestWaitingMs: z.number().describe('How long the oldest waiting job has waited; null if no job waits.').nullable(),
 });
 
@@ -176,12 +225,13 @@ const jobFailure = z.object({
   queue: z.string(),
   name: z.string().describe('The name of the job.'),
   reason: z.string(),
-  at: time('When it failed'),
+  count: count.describe('How many jobs of this name failed for this reason.'),
+  at: time('When the last of them failed'),
 });
 
 export const jobList = z.object({
   queues: z.array(queue),
-  failures: z.array(jobFailure).describe('The latest first, at most 20.'),
+  failures: z.array(jobFailure).describe('Equal failures are one entry. The latest first, at most 20.'),
 });
 
 /** The data of an event `unavailable`, which is sent instead of the event named in `event`. */
@@ -192,6 +242,8 @@ export type Overview = Described<typeof overview>;
 /** The part of the overview that comes from the nodes and the index. */
 export type CacheOverview = Omit<Overview, keyof State | 'problems'>;
 export type ShownProblem = Overview['problems'][number];
+export type History = Described<typeof history>;
+export type HistoryPoint = Described<typeof historyPoint>;
 export type CacheNode = Described<typeof cacheNode>;
 export type NodeList = Described<typeof nodeList>;
 export type ReloadAnswer = Described<typeof reloadAnswer>;

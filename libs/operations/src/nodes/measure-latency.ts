@@ -22,6 +22,19 @@ export function createLatencyWindow(now: () => number): (counted: Latencies) => 
   };
 }
 
+const countPrefix = 'ttfb ';
+
+/** Returns the buckets as counts of a node, which the index adds up. */
+export function latencyCounts(latencies: Latencies): Record<string, number> {
+  return Object.fromEntries([...latencies].map(([le, count]) => [countPrefix + le, count]));
+}
+
+/** Reverses `latencyCounts`. Ignores other counts. */
+export function latenciesOf(counts: Readonly<Record<string, number>>): Record<string, number> {
+  const buckets = Object.entries(counts).filter(([name]) => name.startsWith(countPrefix));
+  return Object.fromEntries(buckets.map(([name, count]) => [name.slice(countPrefix.length), count]));
+}
+
 /**
  * Returns the quantile `share` (0 to 1) of the time to first byte, in milliseconds. It interpolates linearly within a bucket, as
  * Prometheus does. Returns `undefined` if there were no responses.

@@ -50,6 +50,23 @@ export interface ConfigurationReport {
   readonly reloads: readonly ReloadReport[];
 }
 
+/** A part that the node calls, and the duration of recent calls to it. */
+export interface RoundTrip {
+  /** Such as `Redis` or `S3`. */
+  readonly kind: string;
+  /** The average of the calls since the previous report, or the last health check. Unset if there was none. */
+  readonly ms?: number | undefined;
+}
+
+/** The load of a node since its previous report. */
+export interface NodeLoad {
+  /** Processor time per time: 1 is one processor. */
+  readonly cpu: number;
+  readonly requestsPerSecond: number;
+  /** Bytes that were sent to clients, or for a worker that were received from upstreams. */
+  readonly bytesPerSecond: number;
+}
+
 export interface NodeReport extends NodeIdentity {
   readonly schema: 1;
   /** The number of clients' requests in flight. `jobs` is the number of running jobs. */
@@ -73,6 +90,11 @@ export interface NodeReport extends NodeIdentity {
   readonly configuration?: ConfigurationReport | undefined;
   /** Unset in reports of nodes of an older release. */
   readonly problems?: readonly Problem[] | undefined;
+  /** Unset in the first report of a node, and in reports of nodes of an older release. */
+  readonly load?: NodeLoad | undefined;
+  /** Unset in reports of nodes of an older release. */
+  readonly index?: RoundTrip | undefined;
+  readonly store?: RoundTrip | undefined;
 }
 
 export const noCounts: ActivityCounts = {
@@ -98,10 +120,18 @@ export function parseReport(text: string): NodeReport | undefined {
   }
 }
 
-/** Returns the host name and the port or path that the node listens on, such as `cache-1:5000`. */
-export function nodeName({ http, worker, admin }: Pick<Config, 'http' | 'worker' | 'admin'>, role: NodeRole): string {
+/**
+ * Returns the host name and the port or path that the node listens on, such as `cache-1:5000`. The host name of a
+ * container is often the container's ID. Then the name is the role with the first digits of the ID: `worker-3f9c21:5002`.
+ */
+export function nodeName(
+  { http, worker, admin }: Pick<Config, 'http' | 'worker' | 'admin'>,
+  role: NodeRole,
+  host = hostname(),
+): string {
   const addresses = { frontend: http.address, standalone: http.address, worker: worker.address, admin: admin.address };
   const address = addresses[role];
-  if (address === undefined) return hostname();
-  return address.kind === 'unix' ? `${hostname()}:${address.path}` : `${hostname()}:${address.port}`;
+  const name = /^[\da-f]{12}$/.test(host) ? `${role}-${host.slice(0, 6)}` : host;
+  if (address === undefined) return name;
+  return address.kind === 'unix' ? `${name}:${address.path}` : `${name}:${address.port}`;
 }

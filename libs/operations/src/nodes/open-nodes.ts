@@ -4,14 +4,17 @@ import type { QueueState } from '@cistern/jobs';
 import { redactText, type UpstreamActivity } from '@cistern/telemetry';
 import { isCacheError } from '@cistern/errors';
 import type { IndexAndStore } from '@cistern/content';
-import type { BudgetList, CacheOverview, FillList, JobList, NodeList, ReloadAnswer } from '../api/nodes.ts';
+import type { HistoryRange } from '@cistern/index';
+import type { BudgetList, CacheOverview, FillList, History, JobList, NodeList, ReloadAnswer } from '../api/nodes.ts';
 import { latencyQuantileMs } from './measure-latency.ts';
 import { reloadNodes } from './reload-nodes.ts';
+import { viewHistory } from './view-history.ts';
 import { type NodesView, viewNodes } from './view-nodes.ts';
 
 /**
- * Results are cached for half a second, and the size of the store for five seconds, so that many callers cost little. While the
- * index is unavailable, the last results are returned. Only `jobs` and `reload` then reject with `index-unavailable`.
+ * Results are cached for half a second, the size of the store for five seconds, and the history for ten seconds, so that many
+ * callers cost little. While the index is unavailable, the last results are returned. Only `jobs`, `history` and `reload` then
+ * reject with `index-unavailable`.
  */
 export interface Nodes {
   /** Resolves to the last view of all nodes. It is not current while the index is unavailable. */
@@ -19,6 +22,8 @@ export interface Nodes {
   overview(): Promise<CacheOverview>;
   nodes(): Promise<NodeList>;
   fills(): Promise<FillList>;
+  /** Resolves to the counts by time. */
+  history(range: HistoryRange): Promise<History>;
   budget(): Promise<BudgetList>;
   jobs(): Promise<JobList>;
   /** Makes all nodes read their configurations again. Resolves and rejects as `reloadNodes`. */
@@ -37,6 +42,8 @@ interface SeenView {
 const viewForMs = 500;
 /** The totals are cached for longer, because they need one request to each shard. */
 const totalsForMs = 5_000;
+/** The history is cached for longer, because it has a thousand buckets, which change slowly. */
+const historyForMs = 10_000;
 const maxFailures = 20;
 
 /** `inspect` resolves to the sizes and failures of the queues. */
@@ -46,7 +53,7 @@ export function openNodes(
   { inspect }: { readonly inspect: () => Promise<readonly QueueState[]> },
 ): Nodes {
   const seen = orLast(
-    { view: viewNodes({ nodes: [], counts: {}, countedSinceMs: undefined }), asOfMs: 0 },
+    { view: viewNodes({ nodes: [], ended: [], counts: {}, countedSinceMs: undefined }), asOfMs: 0 },
     keepFor(viewForMs, async () => ({ view: viewNodes(await index.nodes.read()), asOfMs: index.now() })),
   );
   const view = async () => (await seen()).value.view;
@@ -55,6 +62,9 @@ export function openNodes(
     keepFor(totalsForMs, () => index.blobs.totals()),
   );
   const queues = keepFor(viewForMs, inspect);
+  const readHistory = (range: HistoryRange) =>
+    keepFor(historyForMs, async () => viewHistory(range, await index.nodes.history(range), index.now()));
+  const histories = { '24h': readHistory('24h'), '30d': readHistory('30d') };
   return {
     async view() {
       const { value, isCurrent } = await seen();
@@ -82,6 +92,7 @@ export function openNodes(
       const { fills, fillsInFlight: total } = await view();
       return { fills, total };
     },
+    history: (range) => histories[range](),
     budget: async () => ({ accounts: (await view()).budget }),
     jobs: async () => describeJobs(await queues()),
     reload: () => reloadNodes(index),
@@ -90,16 +101,21 @@ export function openNodes(
 }
 
 function describeJobs(queues: readonly QueueState[]): JobList {
-  const failures = queues.flatMap(({ name: queue, failures: failed }) =>
-    failed.map(({ name, reason, atMs }) => ({ queue, name, reason: redactText(reason), at: atMs })),
+  const failed = queues.flatMap(({ name: queue, failures }) =>
+    failures.map(({ name, reason, atMs }) => ({ queue, name, reason: redactText(reason), atMs })),
   );
+  const groups = Map.groupBy(failed, ({ queue, name, reason }) => JSON.stringify([queue, name, reason]));
+  const failures = [...groups.values()].map((equal) => {
+    const { queue, name, reason } = equal[0]!;
+    return { queue, name, reason, count: equal.length, at: Math.max(...equal.map(({ atMs }) => atMs)) };
+  });
   return {
-    queues: queues.map(({ name, waiting, active, delayed, failed, oldestAddedAtMs }) => ({
+    queues: queues.map(({ name, waiting, active, delayed, failed: failedCount, oldestAddedAtMs }) => ({
       name,
       waiting,
       active,
       delayed,
-      failed,
+      failed: failedCount,
       oldestWaitingMs: oldestAddedAtMs === undefined ? null : Math.max(0, Date.now() - oldestAddedAtMs),
     })),
     failures: failures.toSorted((one, other) => other.at - one.at).slice(0, maxFailures),

@@ -6,6 +6,7 @@ import { startTestCache } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
 import { startReporting } from './open-reporting.ts';
+import { viewHistory } from './view-history.ts';
 import { viewNodes } from './view-nodes.ts';
 
 const library = repositoryOf('docker.io', 'library/nginx');
@@ -34,7 +35,7 @@ async function startNode(t: TestContext) {
   const view = async () => viewNodes(await nodes.read());
   const untilSeen = (matches: (seen: Awaited<ReturnType<typeof view>>) => boolean) =>
     until(async () => matches(await view()));
-  return { ...cache, faults, reporting, view, untilSeen };
+  return { ...cache, faults, reporting, view, untilSeen, index: nodes };
 }
 
 test('a fill is reported from its start to its end, with its bytes and its rate', async (t) => {
@@ -60,7 +61,7 @@ test('a fill is reported from its start to its end, with its bytes and its rate'
   await untilSeen(({ fills, fillsInFlight }) => fills.length === 0 && fillsInFlight === 0);
 });
 
-test('an idle node reports every few seconds, and disappears when it shuts down', async (t) => {
+test('an idle node reports every few seconds, and is listed as stopped after it has shut down', async (t) => {
   const { clock, reporting, untilSeen, view } = await startNode(t);
   await untilSeen(({ nodes }) => nodes.length === 1);
   const { nodes } = await view();
@@ -71,7 +72,27 @@ test('an idle node reports every few seconds, and disappears when it shuts down'
   clock.nowMs += 1_000;
   await untilSeen(({ nodes: [node] }) => node?.seenAt === clock.nowMs);
   await reporting.close();
-  assert.deepEqual((await view()).nodes, []);
+  assert.deepEqual(
+    (await view()).nodes.map(({ name, state }) => [name, state]),
+    [['here:5000', 'stopped']],
+  );
+});
+
+test('a node reports its load, the duration of its calls, and its latencies for the history', async (t) => {
+  const { metrics, clock, index: nodesOf, untilSeen } = await startNode(t);
+  await untilSeen(({ nodes }) => nodes.length === 1);
+  metrics.indexCallDuration.observe({ result: 'answered' }, 0.002);
+  metrics.storeCheckDuration.set(0.0081);
+  clock.nowMs += 2_000;
+  for (const ms of [3, 3, 700]) {
+    const facts = { operation: 'blob', status: 200, cache: 'HIT', timeToFirstByteMs: ms, bytesSent: 1000 } as const;
+    observeRequest(metrics, createRequestFacts(facts));
+  }
+  await untilSeen(({ nodes: [node] }) => node?.requestsPerSecond === 1.5);
+  await untilSeen(({ nodes: [node] }) => node?.bytesPerSecond === 1500 && (node.cpu ?? -1) >= 0);
+  await untilSeen(({ nodes: [node] }) => node?.index?.ms === 2 && node.store?.ms === 8.1);
+  const { points } = viewHistory('24h', await nodesOf.history('24h'), clock.nowMs);
+  assert.partialDeepStrictEqual(points, [{ requests: 3, hits: 3, bytesServed: 3000, p50: 3.8, p99: 970.1 }]);
 });
 
 test('counts during an index outage are reported afterwards, and the last counts at shutdown', async (t) => {

@@ -9,13 +9,14 @@ import type { BudgetLedger, KnownBudget } from '@cistern/upstream';
 import type { NodeContext, NodeReload, Problem, ProblemBoard } from '@cistern/runtime/process';
 import type { Closers } from '@cistern/runtime';
 import type { IndexAndStore } from '@cistern/content';
-import type { NodeIndex, PubSub } from '@cistern/index';
+import type { NodeCounts, NodeIndex, PubSub } from '@cistern/index';
 import { isCacheError } from '@cistern/errors';
-import { type ActivityCounts, type Logger, type Metrics, readActivity, readLatencies } from '@cistern/telemetry';
+import { type Logger, type Metrics, readActivity, readLatencies } from '@cistern/telemetry';
 import { type NodeRole, type NodeIdentity, type NodeReport, noCounts, nodeName } from './node-report.ts';
 import { answerReloads } from './answer-reloads.ts';
 import { createFillMeter } from './measure-fills.ts';
-import { createLatencyWindow } from './measure-latency.ts';
+import { createLatencyWindow, latencyCounts } from './measure-latency.ts';
+import { createIndexMeter, createLoadMeter, readStoreRoundTrip } from './measure-load.ts';
 
 interface ReportingParts extends Pick<IndexAndStore, 'index'> {
   readonly problems: Pick<ProblemBoard, 'current'>;
@@ -24,7 +25,7 @@ interface ReportingParts extends Pick<IndexAndStore, 'index'> {
 }
 
 export function openReporting(
-  config: Pick<Config, 'http' | 'worker' | 'admin'>,
+  config: Pick<Config, 'http' | 'worker' | 'admin' | 'redis' | 'storage'>,
   role: NodeRole,
   { index, problems, fills, ledger }: ReportingParts,
   { log, metrics, version, reload }: Pick<NodeContext, 'log' | 'metrics' | 'version' | 'reload'>,
@@ -32,7 +33,11 @@ export function openReporting(
 ): void {
   const node = { id: randomUUID(), name: nodeName(config, role), role, version, startedAtMs: index.now() };
   const options = { node, nodes: index.nodes, metrics, problems, fills, budget: ledger?.known, log, now: index.now };
-  opened(startReporting({ ...options, pubsub: index.pubsub, reload }));
+  const kinds = {
+    index: config.redis === undefined ? 'SQLite' : 'Redis',
+    store: { s3: 'S3', filesystem: 'Directory', memory: 'Memory' }[config.storage.kind],
+  };
+  opened(startReporting({ ...options, pubsub: index.pubsub, reload, kinds }));
 }
 
 interface ReportingOptions {
@@ -52,10 +57,12 @@ interface ReportingOptions {
   readonly everyMs?: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** The kinds of index and store, for operators. */
+  readonly kinds?: { readonly index: string; readonly store: string } | undefined;
 }
 
 interface Reporting {
-  /** Sends the last counts, and removes the node from the list of nodes. Never rejects. */
+  /** Sends the last counts, and marks the node as stopped. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -69,9 +76,12 @@ export function startReporting(options: ReportingOptions): Reporting {
   const { node, nodes, metrics, problems, fills, budget = () => [], log, everyMs = checkEveryMs, now } = options;
   const measureFills = fills && createFillMeter(fills, now);
   const latencyWindow = createLatencyWindow(now);
+  const measureLoad = createLoadMeter({ role: node.role, now });
+  const { index: indexKind, store: storeKind } = options.kinds ?? { index: 'SQLite', store: 'Memory' };
+  const measureIndex = createIndexMeter(metrics, indexKind);
   const reloads = options.reload && answerReloads(options.reload, options.pubsub, reportNow);
   /** The counts of the last report. The next report sends only their increase. */
-  let reported = noCounts;
+  let reported: NodeCounts = { ...noCounts };
   let reportedAtMs = -Infinity;
   let reportedFills = 0;
   let reportedProblems: readonly Problem[] = [];
@@ -96,7 +106,9 @@ export function startReporting(options: ReportingOptions): Reporting {
 
   async function reportIfDue(): Promise<void> {
     const fulfils = requested;
-    const { counts, ...activity } = await readActivity(metrics);
+    const { counts: activityCounts, ...activity } = await readActivity(metrics);
+    const latencies = await readLatencies(metrics);
+    const counts = { ...activityCounts, ...latencyCounts(latencies) };
     const increase = increaseOf(reported, counts);
     const fillsInFlight = fills?.size ?? 0;
     const isBusy = Object.keys(increase).length > 0 || fillsInFlight > 0 || reportedFills > 0;
@@ -111,9 +123,12 @@ export function startReporting(options: ReportingOptions): Reporting {
       fills: measureFills?.() ?? [],
       fillsInFlight,
       budget: budget(),
-      latencies: latencyWindow(await readLatencies(metrics)),
+      latencies: latencyWindow(latencies),
       configuration: reloads?.describe(),
       problems: found,
+      load: measureLoad(activityCounts),
+      index: await measureIndex(),
+      store: await readStoreRoundTrip(metrics, storeKind),
     };
     await nodes.report(node.id, JSON.stringify(report), {
       ttlMs: reportTtlMs,
@@ -125,6 +140,11 @@ export function startReporting(options: ReportingOptions): Reporting {
     fulfilled = fulfils;
     reportedFills = fillsInFlight;
     reportedProblems = found;
+  }
+
+  async function readCounts(): Promise<NodeCounts> {
+    const { counts } = await readActivity(metrics);
+    return { ...counts, ...latencyCounts(await readLatencies(metrics)) };
   }
 
   async function reportRepeatedly(): Promise<void> {
@@ -145,17 +165,15 @@ export function startReporting(options: ReportingOptions): Reporting {
       reloads?.close();
       clearTimeout(timer);
       await reporting;
-      await readActivity(metrics)
-        .then(({ counts }) => nodes.leave(node.id, increaseOf(reported, counts)))
+      await readCounts()
+        .then((counts) => nodes.leave(node.id, increaseOf(reported, counts)))
         .catch(warn);
     },
   };
 }
 
 /** Returns only the counters that have grown. */
-function increaseOf(before: ActivityCounts, now: ActivityCounts): Partial<Record<keyof ActivityCounts, number>> {
-  const names = Object.keys(now) as (keyof ActivityCounts)[];
-  return Object.fromEntries(
-    names.filter((name) => now[name] > before[name]).map((name) => [name, now[name] - before[name]]),
-  );
+function increaseOf(before: NodeCounts, now: NodeCounts): NodeCounts {
+  const grown = Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, more]) => more > 0));
 }

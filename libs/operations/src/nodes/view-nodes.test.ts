@@ -49,7 +49,12 @@ test('the reports of nodes are merged, and reports with another schema are skipp
       }),
       { id: 'newer', seenAtMs: 1, report: '{"schema":2}' },
       { id: 'broken', seenAtMs: 1, report: '{' },
-      reported('f', { role: 'frontend', latencies: { '1': 1, '5': 1 } }),
+      reported('f', {
+        role: 'frontend',
+        latencies: { '1': 1, '5': 1 },
+        load: { cpu: 0.5, requestsPerSecond: 2, bytesPerSecond: 3 },
+        store: { kind: 'S3' },
+      }),
       reported('w1', {
         fills: [fill('early', 3)],
         fillsInFlight: 1,
@@ -63,15 +68,17 @@ test('the reports of nodes are merged, and reports with another schema are skipp
         ],
       }),
     ],
+    ended: [{ ...reported('w0'), state: 'lost' }],
     counts: { requests: 4, hits: 3, tomorrow: 1 },
     countedSinceMs: 5,
   });
   assert.deepEqual(
-    view.nodes.map(({ name, seenAt }) => [name, seenAt]),
+    view.nodes.map(({ name, state, cpu, store }) => [name, state, cpu, store]),
     [
-      ['f', 7],
-      ['w1', 7],
-      ['w2', 7],
+      ['f', 'running', 0.5, { kind: 'S3', ms: null }],
+      ['w1', 'running', null, null],
+      ['w2', 'running', null, null],
+      ['w0', 'lost', null, null],
     ],
   );
   assert.deepEqual(
@@ -112,6 +119,7 @@ test('only nodes of the same version are compared by their configuration', () =>
       ...['w4', 'w5'].map((name) => node(name, '2', 'new')),
       node('w6', '3', 'newest'),
     ],
+    ended: [],
     counts: {},
     countedSinceMs: 5,
   });

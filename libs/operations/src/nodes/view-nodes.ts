@@ -1,5 +1,5 @@
 // Merges the reports of all nodes into one view of the cache, in the types of the admin API.
-import type { NodesSeen } from '@cistern/index';
+import type { NodesSeen, ReportedNode } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
 import type { Finding } from '@cistern/runtime/process';
 import { mergeReported } from './merge-problems.ts';
@@ -8,7 +8,7 @@ import type { Account, CacheNode, Fill } from '../api/nodes.ts';
 import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';
 
 export interface NodesView {
-  /** Sorted by role and name. */
+  /** The running nodes and then those that have ended, each sorted by role and name. */
   readonly nodes: readonly CacheNode[];
   /** At most 500 fills, the oldest first. `fillsInFlight` is the number of all fills. */
   readonly fills: readonly Fill[];
@@ -30,29 +30,15 @@ export interface NodesView {
 const maxFills = 500;
 const healths = ['well', 'probed', 'failing'] as const;
 
-export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen): NodesView {
-  const nodes = reports
-    .flatMap(({ report, seenAtMs }) => {
-      const parsed = parseReport(report);
-      return parsed === undefined ? [] : [{ ...parsed, seenAtMs }];
-    })
-    .toSorted(byRoleAndName);
+export function viewNodes({ nodes: reports, ended, counts, countedSinceMs }: NodesSeen): NodesView {
+  const nodes = parseReports(reports);
   const common = commonFingerprints(nodes);
   const fills = nodes.flatMap((node) => node.fills.map((fill) => describeFill(node.name, fill)));
   return {
-    nodes: nodes.map(({ id, name, role, version, inFlight, jobs, rssBytes, ...node }) => ({
-      id,
-      name,
-      role,
-      version,
-      startedAt: node.startedAtMs,
-      seenAt: node.seenAtMs,
-      inFlight,
-      jobs,
-      fills: node.fillsInFlight,
-      rssBytes,
-      configuration: describeConfiguration(node, common.get(version)),
-    })),
+    nodes: [
+      ...nodes.map((node) => describeNode(node, common)),
+      ...parseReports(ended).map((node) => ({ ...describeNode(node, common), configuration: null })),
+    ],
     fills: fills.toSorted((one, other) => one.startedAt - other.startedAt).slice(0, maxFills),
     fillsInFlight: nodes.reduce((sum, { fillsInFlight }) => sum + fillsInFlight, 0),
     upstreams: mergeUpstreams(nodes),
@@ -61,6 +47,47 @@ export function viewNodes({ nodes: reports, counts, countedSinceMs }: NodesSeen)
     counts: { ...noCounts, ...counts },
     countedSinceMs,
     reported: mergeReported(nodes),
+  };
+}
+
+interface SeenNode extends NodeReport {
+  readonly seenAtMs: number;
+  readonly state?: 'stopped' | 'lost';
+}
+
+/** Skips reports of another schema. */
+function parseReports(reports: readonly (ReportedNode & { readonly state?: 'stopped' | 'lost' })[]): SeenNode[] {
+  return reports
+    .flatMap(({ report, seenAtMs, state }) => {
+      const parsed = parseReport(report);
+      return parsed === undefined ? [] : [{ ...parsed, seenAtMs, ...(state && { state }) }];
+    })
+    .toSorted(byRoleAndName);
+}
+
+function describeNode(
+  { id, name, role, version, inFlight, jobs, rssBytes, ...node }: SeenNode,
+  common: ReadonlyMap<string, string | undefined>,
+): CacheNode {
+  const { load, index, store } = node;
+  return {
+    id,
+    name,
+    role,
+    version,
+    startedAt: node.startedAtMs,
+    seenAt: node.seenAtMs,
+    state: node.state ?? 'running',
+    inFlight,
+    jobs,
+    fills: node.fillsInFlight,
+    rssBytes,
+    cpu: load?.cpu ?? null,
+    requestsPerSecond: load?.requestsPerSecond ?? null,
+    bytesPerSecond: load?.bytesPerSecond ?? null,
+    index: index === undefined ? null : { kind: index.kind, ms: index.ms ?? null },
+    store: store === undefined ? null : { kind: store.kind, ms: store.ms ?? null },
+    configuration: describeConfiguration(node, common.get(version)),
   };
 }
 

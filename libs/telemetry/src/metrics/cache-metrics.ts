@@ -43,6 +43,12 @@ const storeTable = {
     'Failed operations of the blob store, by operation. "Not found" is not a failure.',
     { operation: [...storeOperations, ...uploadOperations, ...objectOperations, 'presign', 'sweepUploads', 'check'] },
   ),
+  storeCheckDuration: gauge(
+    'cistern_store_check_duration_seconds',
+    'Duration of the last health check of the store that succeeded; NaN if the last one failed, or if there was none.',
+    {},
+    { value: Number.NaN },
+  ),
 };
 export type StoreMetrics = MetricsOf<typeof storeTable>;
 

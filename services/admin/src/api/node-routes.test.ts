@@ -65,12 +65,15 @@ const counted = {
 function openTestNodes(answer: <T>(value: T) => Promise<T>): Nodes {
   const nodes = [{ id: 'id-1', seenAtMs: 4_000, report: JSON.stringify(report) }];
   const index = {
+    nodes: {
+      read: () => answer({ nodes, ended: [], counts: counted, countedSinceMs: 500 }),
+      history: () => answer([{ atMs: 0, counts: counted }]),
+    },
     now: () => 4_500,
-    nodes: { read: () => answer({ nodes, counts: counted, countedSinceMs: 500 }) },
     blobs: { totals: () => answer({ blobs: 3, bytes: 30 }) },
   } as unknown as CacheIndex;
   const state = { waiting: 1, active: 2, delayed: 3, failed: 4, failures: [], oldestAddedAtMs: undefined };
-  const failures = ['no answer', 'GET https://x/y?token=abc123abc123'].map((reason, at) => ({
+  const failures = ['no answer', 'GET https://x/y?token=abc123abc123', 'no answer'].map((reason, at) => ({
     name: 'fetch-blob',
     reason,
     atMs: at,
@@ -150,10 +153,20 @@ test('the overview, the nodes and the fills keep the fields of the API', async (
         jobs,
         fills: 1,
         rssBytes,
+        state: 'running',
+        cpu: null,
+        requestsPerSecond: null,
+        bytesPerSecond: null,
+        index: null,
+        store: null,
         configuration: null,
       },
     ],
   });
+  const { points, ...head } = (await get('/v1/history')) as { readonly points: readonly object[] };
+  assert.deepEqual(head, { range: '24h', asOf: 4_500, bucketMs: 300_000 });
+  assert.partialDeepStrictEqual(points, [{ at: 0, requests: 9, bytesServed: 70, p50: null, p99: null }]);
+  assert.equal((await app.inject('/v1/history?range=1y')).statusCode, 400);
   const [{ class: fillClass, startedAtMs: startedAt, ...fill } = assert.fail()] = report.fills;
   assert.deepEqual(await get('/v1/fills'), {
     fills: [{ ...fill, kind: 'blob', class: fillClass, node: name, size: null, startedAt, activity: null }],
@@ -210,8 +223,8 @@ test('the API returns upstreams, budgets and jobs, and redacts secrets in failur
   ]);
   assert.ok((queues[0]?.oldestWaitingMs ?? 0) >= 60_000);
   assert.partialDeepStrictEqual(failures, [
-    { queue: 'interactive-blob', name: 'fetch-blob', at: 1 },
-    { queue: 'interactive-blob', name: 'fetch-blob', reason: 'no answer', at: 0 },
+    { queue: 'interactive-blob', name: 'fetch-blob', reason: 'no answer', count: 2, at: 2 },
+    { queue: 'interactive-blob', name: 'fetch-blob', count: 1, at: 1 },
   ]);
   assert.ok(!JSON.stringify(failures).includes('abc123'));
 });

@@ -1,10 +1,13 @@
 // The routes of the state of the whole cache. `GET /v1/events` sends the responses of `GET /v1/overview`, `GET /v1/nodes` and
-// `GET /v1/fills` each second. `GET /v1/jobs` has the queues and failures, and `GET /v1/budget` the remaining pulls.
+// `GET /v1/fills` each second. `GET /v1/history` has the counts by time, `GET /v1/jobs` the queues and failures, and
+// `GET /v1/budget` the remaining pulls.
 // `GET /v1/audit` has the actions of operators and the rejected requests of all nodes, page by page.
 import type { Nodes, Audit } from '@cistern/operations';
 import {
   budgetList,
   fillList,
+  history,
+  historyRange,
   jobList,
   nodeList,
   reloadAnswer,
@@ -47,7 +50,7 @@ export function addNodeRoutes(
   addRoute(app, {
     path: 'GET /v1/nodes',
     tag,
-    summary: 'The running nodes of the cache',
+    summary: 'The nodes of the cache: the running ones, and those that ended within the last hour',
     answer: nodeList,
     act: () => nodes.nodes(),
   });
@@ -67,6 +70,15 @@ export function addNodeRoutes(
     summary: 'Fetches of blobs in flight, and their progress',
     answer: fillList,
     act: () => nodes.fills(),
+  });
+  addRoute(app, {
+    path: 'GET /v1/history',
+    tag,
+    summary: 'Requests, bytes and latencies by time, of the last day or month',
+    description: 'The history survives restarts of nodes. It is lost with the data of Redis.',
+    query: z.object({ range: historyRange.default('24h') }),
+    answer: history,
+    act: ({ query }) => nodes.history(query.range),
   });
   addRoute(app, {
     path: 'GET /v1/jobs',

@@ -28,7 +28,13 @@ function describeJobs({ queues, failures }: JobList): string {
     ...[waiting, active, delayed, failed].map(String),
     oldestWaitingMs === null ? '-' : formatDuration(oldestWaitingMs),
   ]);
-  const failed = failures.map(({ queue, name, reason, at }) => [formatTime(at), queue, name, reason]);
-  const titles = ['FAILED AT', 'QUEUE', 'JOB', 'REASON'];
+  const failed = failures.map(({ queue, name, reason, count, at }) => [
+    formatTime(at),
+    String(count),
+    queue,
+    name,
+    reason,
+  ]);
+  const titles = ['LAST FAILED', { numeric: 'TIMES' }, 'QUEUE', 'JOB', 'REASON'];
   return formatTable(columns, rows) + (failed.length === 0 ? '' : `\n${formatTable(titles, failed)}`);
 }

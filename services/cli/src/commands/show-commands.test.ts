@@ -36,6 +36,7 @@ const nodes = () => [
     jobs: 3,
     fills: 1,
     rssBytes: 150_000_000,
+    state: 'running',
   },
 ];
 const fill = {
@@ -72,13 +73,15 @@ interface RunOptions extends CommandOptions {
 
 test('status shows the health of the cache and its nodes, and reports a failing part by its exit code', async (t) => {
   let now: object = overview;
-  const run = await startAnswers(t, { '/v1/overview': () => now, '/v1/nodes': () => ({ nodes: nodes() }) });
+  const lost = { ...nodes()[0], name: 'worker-2:5002', state: 'lost', seenAt: Date.now() - 7 * minute };
+  const run = await startAnswers(t, { '/v1/overview': () => now, '/v1/nodes': () => ({ nodes: [...nodes(), lost] }) });
   const well = await run('status');
   assert.equal(well.code, 0);
   assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB, limit 500 GB$/m);
   assert.match(well.stdout, /^requests {3}100 \(80 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
   assert.match(well.stdout, /^latency {4}p50 1.2 ms, p99 80 ms$/m);
   assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
+  assert.match(well.stdout, /\n\nworker-2:5002 \(worker\) lost 7 min ago\n$/);
   assert.match(well.stdout, /^health {5}ok: index, store$/m);
   now = {
     ...overview,
@@ -173,7 +176,13 @@ test('inflight prints the table once, or each second on a terminal until it is i
 
 test('jobs and budget print tables, or the reason of a failure', async (t) => {
   const queue = { name: 'interactive-blob', waiting: 4, active: 3, delayed: 2, failed: 1, oldestWaitingMs: 5 * minute };
-  const failure = { queue: 'background-short', name: 'prewarm-tag', reason: 'The upstream is unavailable.', at: 0 };
+  const failure = {
+    queue: 'background-short',
+    name: 'prewarm-tag',
+    reason: 'The upstream is unavailable.',
+    count: 3,
+    at: 0,
+  };
   const account = {
     upstream: 'docker.io',
     account: 'robot',
@@ -192,7 +201,7 @@ test('jobs and budget print tables, or the reason of a failure', async (t) => {
   assert.match(jobs.stdout, /^interactive-blob {8}4 {7}3 {8}2 {7}1 {3}5 min$/m);
   assert.match(
     jobs.stdout,
-    /^1970-01-01 00:00:00 {2}background-short {2}prewarm-tag {2}The upstream is unavailable\.$/m,
+    /^1970-01-01 00:00:00 {6}3 {2}background-short {2}prewarm-tag {2}The upstream is unavailable\.$/m,
   );
   const budget = await run('budget');
   assert.match(budget.stdout, /^docker\.io {2}robot {12}9 {4}100 {7}20 {2}1970-01-01 00:00:00 {2}-$/m);

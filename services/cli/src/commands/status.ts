@@ -78,7 +78,8 @@ function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
     { numeric: 'FILLS' },
     { numeric: 'MEMORY' },
   ];
-  const rows = nodes.map(({ name, role, version, startedAt, inFlight, jobs, fills, rssBytes }) => [
+  const running = nodes.filter(({ state }) => state === 'running');
+  const rows = running.map(({ name, role, version, startedAt, inFlight, jobs, fills, rssBytes }) => [
     name,
     role,
     version,
@@ -88,7 +89,11 @@ function describeNodes(nodes: NodeList['nodes'], nowMs: number): string {
     String(fills),
     formatBytes(rssBytes),
   ]);
-  return formatTable(columns, rows);
+  const ended = nodes.filter(({ state }) => state !== 'running');
+  const lines = ended.map(
+    ({ name, role, state, seenAt }) => `${name} (${role}) ${state} ${formatDuration(nowMs - seenAt)} ago`,
+  );
+  return formatTable(columns, rows) + (lines.length === 0 ? '' : `\n${lines.join('\n')}\n`);
 }
 
 /** Names the nodes that need a restart. Returns an empty string if there are none. */
