@@ -5,6 +5,7 @@ import { parseTag } from '@cistern/oci';
 import { createMetrics } from '@cistern/telemetry';
 import { type JobHandlers, measureJobHandlers } from '../job-queue.ts';
 import { createInlineJobs } from './create-inline-jobs.ts';
+import { createQueues, inspectQueues, recordFailure } from './queues.ts';
 
 test('the state of each queue counts waiting, running and failed jobs, as in Redis', async (t) => {
   const log = { error: () => {} };
@@ -28,9 +29,6 @@ test('the state of each queue counts waiting, running and failed jobs, as in Red
   while (queueNow().active > 0) await new Promise(setImmediate);
   assert.partialDeepStrictEqual(queueNow(), { waiting: 0, active: 0, failed: 15, oldestAddedAtMs: undefined });
   assert.partialDeepStrictEqual(queueNow().failures[9], { name: 'revalidate-tag', reason: 'The upstream is silent.' });
-  const laterMs = Date.now() + 3_700_000;
-  t.mock.method(Date, 'now', () => laterMs);
-  assert.partialDeepStrictEqual(queueNow(), { failed: 0, failures: [] });
 });
 
 test('a 404 of the upstream is no failed job, unless an operator wants the image prewarmed', async (t) => {
@@ -59,4 +57,12 @@ test('a 404 of the upstream is no failed job, unless an operator wants the image
       ['prewarm-tag', 'failed'],
     ],
   );
+});
+
+test('a failure counts for an hour', () => {
+  const slots = { interactive: 1, background: 1 };
+  const queue = createQueues({ blob: slots, short: slots }).of('fetch-blob', 'interactive');
+  recordFailure(queue, { name: 'fetch-blob' }, new Error('no answer'), 1000);
+  const failedAt = (nowMs: number) => inspectQueues([queue], nowMs)[0]?.failed;
+  assert.deepEqual([failedAt(3_600_999), failedAt(3_601_001)], [1, 0]);
 });

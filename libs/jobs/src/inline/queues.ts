@@ -87,7 +87,13 @@ export function inspectQueues(queues: readonly Queue[], nowMs: number): readonly
   });
 }
 
-export function recordFailure({ failures }: Queue, { name }: InlineJob, error: unknown, atMs: number): void {
+/** An answer to a client is no failure. */
+export function recordFailure(
+  { failures }: Queue,
+  { name }: Pick<InlineJob, 'name'>,
+  error: unknown,
+  atMs: number,
+): void {
   if (isAnswer(name, error)) return;
   failures.unshift({ name, reason: error instanceof Error ? error.message : String(error), atMs });
   failures.splice(failuresShown);
