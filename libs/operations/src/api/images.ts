@@ -6,10 +6,11 @@ const upstream = z.string().describe("The upstream's name.");
 const repository = z.string().describe('The name within the upstream.');
 const name = z.string().describe('The name as docker pull takes it.');
 const digest = z.string().describe('sha256:…');
-const fresh = z
-  .enum(['fresh', 'stale', 'expired'])
+const state = z
+  .enum(['fresh', 'due', 'stale', 'not cached'])
   .describe(
-    'stale and expired: due, older than its TTL. A pull of a stale tag is served immediately and confirmed afterwards. A pull of an expired tag waits for the confirmation.',
+    'due: older than its TTL, and confirmed with the next pull. stale: due, and the last confirmation failed. ' +
+      'not cached: only an image index is cached, and no platform of it.',
   );
 const lastPulledAt = time('When it was last pulled').nullable();
 const pinned = z.boolean().describe('Whether it is never evicted.');
@@ -25,7 +26,7 @@ const cachedImage = z.object({
   digest,
   fetchedAt,
   confirmedAt,
-  fresh,
+  state,
   lastPulledAt,
   pinned,
 });
@@ -49,7 +50,6 @@ const platform = z.object({
 });
 
 const freshness = z.object({
-  fresh,
   firstSeenAt: time('When the cache first saw the tag'),
   fetchedAt,
   confirmedAt,
@@ -75,13 +75,14 @@ export const imageDetails = z.object({
   digest,
   mediaType: z.string(),
   tags: z.array(tag).describe('Tags of the repository that name the same digest.'),
+  state: state.describe('The state of the tag. An image by digest never changes, so it is fresh or not cached.'),
   platforms: z.array(platform).describe('Empty if the manifest is not cached.'),
   lastPulledAt,
   freshness: freshness.describe('Null for an image by digest, which never changes.').nullable(),
   pinned,
 });
 
-const score = z.number().describe('Recent pulls. A pull counts half after a day.');
+const score = z.number().describe('The sum of all pulls, each weighted by its age: a pull counts half after a day.');
 
 const popularImage = z.object({
   upstream,
@@ -94,7 +95,7 @@ const popularImage = z.object({
     .describe('The pulled platforms of the repository, for all its tags.'),
 });
 
-export const topImages = z.object({ images: z.array(popularImage).describe('The most pulled first.') });
+export const topImages = z.object({ images: z.array(popularImage).describe('The highest score first.') });
 
 export const purgeAnswer = z.object({
   purged: z.object({

@@ -6,6 +6,7 @@ import { addSampleImage } from '@cistern/upstream/testing';
 import { repositoryOf } from '@cistern/index/testing';
 import { startTestCache } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
+import { createContentFinder } from './find-cached-content.ts';
 import { describeImage } from './describe-image.ts';
 
 const key = repositoryOf('docker.io', 'library/app');
@@ -25,6 +26,9 @@ test('the description of an image counts only cached content', async (t) => {
   assert.equal(known.digest, image.digest);
   assert.equal(known.mediaType, mediaTypes.ociIndex);
   assert.deepEqual(known.tags, ['latest']);
+  assert.equal(known.hasContent, false, 'only the index is cached');
+  const find = createContentFinder(started, () => clock.nowMs);
+  assert.equal(await find(known), false);
   assert.equal(known.record?.tag, 'latest');
   assert.equal(known.lastPulledAtMs, clock.nowMs);
   const names = ['linux/amd64', 'linux/arm64'];
@@ -40,6 +44,7 @@ test('the description of an image counts only cached content', async (t) => {
   await collect(await opened.read());
   // The blob is committed a moment after its reader gets the last bytes.
   await until(() => fills.size === 0);
+  assert.deepEqual([await find(known), (await describe('latest'))?.hasContent], [true, true]);
   const [other, arm] = (await describe(image.digest))?.platforms ?? [];
   assert.equal(other?.cachedBytes, 0);
   assert.deepEqual(arm?.layers, [

@@ -13,6 +13,7 @@ import {
 } from '@cistern/oci';
 import { peekManifest, readHashed, readLinksObject, readTagObject } from '@cistern/content';
 import { forEachBounded } from '@cistern/runtime';
+import { isStored, platformDigests } from './find-cached-content.ts';
 import type { ImageDetails, Platform as ImagePlatform } from '../api/images.ts';
 
 export interface DescribeImageDeps {
@@ -26,6 +27,8 @@ interface ImageDescription extends Pick<ImageDetails, 'mediaType' | 'tags' | 'pl
   /** The record of the tag; `undefined` for an image by digest. */
   readonly record: TagRecord | undefined;
   readonly digest: Digest;
+  /** False for an image index without any cached platform. */
+  readonly hasContent: boolean;
   /** 0 means unknown. */
   readonly lastPulledAtMs: number;
 }
@@ -55,6 +58,7 @@ export async function describeImage(
     digest,
     mediaType: manifest?.mediaType ?? record?.mediaType ?? '',
     tags: await tagsNaming(index, key, digest),
+    hasContent: await hasContent(index, manifest),
     platforms: manifest === undefined ? [] : await platformsOf(deps, key, digest, manifest),
     lastPulledAtMs: record?.lastPulledAtMs ?? (await index.blobs.get(digest))?.lastPulledAtMs ?? 0,
   };
@@ -63,6 +67,13 @@ export async function describeImage(
 async function isHeld({ index, store }: DescribeImageDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
   const link = await index.links.get(key, digest);
   return link?.kind === 'manifest' || (await readLinksObject(store, key, digest)) !== undefined;
+}
+
+async function hasContent(index: CacheIndex, manifest: SizedManifest | undefined): Promise<boolean> {
+  if (manifest?.kind !== 'index') return true;
+  for (const platform of platformDigests(manifest).slice(0, maxPlatforms))
+    if (await isStored(index, platform)) return true;
+  return false;
 }
 
 interface SizedManifest extends Manifest {
@@ -113,8 +124,7 @@ async function describePlatform(
 ): Promise<ImagePlatform> {
   const cached = new Set<Digest>();
   await forEachBounded(children, { atOnce }, async (child) => {
-    const record = await index.blobs.get(child.digest);
-    if (record !== undefined && record.state !== 'deleting') cached.add(child.digest);
+    if (await isStored(index, child.digest)) cached.add(child.digest);
   });
   return {
     platform,

@@ -39,14 +39,15 @@ async function fill() {
       lastPulledAtMs: hours === 5 ? 0 : 3,
       pulls: 0,
       lastTriedAtMs: checkedAtMs,
+      ...(hours > 0.1 && { lastFailure: 'upstream-timeout' }),
       origin: 'upstream',
     });
   }
   const { live } = openLiveConfig(loadConfig({ env: {}, defaults: { rootDirectory: '/nowhere' } })).config;
-  return { index, store, images: openImages(live, { index, store, queue: {} as JobQueue }) };
+  return { index, store, live, images: openImages(live, { index, store, queue: {} as JobQueue }) };
 }
 
-test('the list of images has docker names and freshness', async () => {
+test('the list of images has docker names, and only an image whose confirmation failed is stale', async () => {
   const { store, images: opened } = await fill();
   await pinImage(store, {
     upstream: 'docker.io',
@@ -56,11 +57,11 @@ test('the list of images has docker names and freshness', async () => {
   const { images: listed, cursor } = await opened.list({ limit: 100 });
   assert.equal(cursor, null);
   assert.deepEqual(
-    listed.map(({ name, fresh, pinned, lastPulledAt, fetchedAt }) => [name, fresh, pinned, lastPulledAt, fetchedAt]),
+    listed.map(({ name, state, pinned, lastPulledAt, fetchedAt }) => [name, state, pinned, lastPulledAt, fetchedAt]),
     [
       ['nginx:1.27.0', 'fresh', false, 3, 2],
-      ['nginx:latest', 'stale', false, 3, 2],
-      ['org/app:latest', 'expired', true, null, 2],
+      ['nginx:latest', 'due', false, 3, 2],
+      ['org/app:latest', 'stale', true, null, 2],
       ['quay.io/org/app:latest', 'fresh', false, 3, 2],
     ],
   );
@@ -88,7 +89,8 @@ test('details have the full name of a cached image, and an image that is not cac
     image: 'docker.io/library/nginx:1.27.0',
     tags: ['1.27.0', 'latest'],
     platforms: [],
-    freshness: { fresh: 'fresh', firstSeenAt: 1, lastFailure: null, staleIfErrorMs: null },
+    state: 'fresh',
+    freshness: { firstSeenAt: 1, lastFailure: null, staleIfErrorMs: null },
   });
   assert.equal((await opened.details(`nginx@${digest}`)).freshness, null);
   await assert.rejects(opened.details('nginx:2'), { kind: 'manifest-unknown' });

@@ -3,6 +3,8 @@ import type { TagRecord } from '@cistern/index';
 import type { LiveSettings } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createFreshnessPolicies, freshnessOf, type PolicyOf } from '@cistern/pull-through';
+import { forEachBounded } from '@cistern/runtime';
+import { createContentFinder } from './find-cached-content.ts';
 import { describeImage } from './describe-image.ts';
 import { listPins } from '@cistern/content';
 import { selectTags, type TagPosition } from './select-tags.ts';
@@ -35,12 +37,20 @@ export interface Images extends ImageChanges {
 /** The most records that one page of a list reads from the index. */
 const maxRead = 5_000;
 const maxPlatforms = 10_000;
+/** How many images of a page are looked at in parallel. */
+const atOnce = 16;
 
 export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images {
   const { index, store } = opened;
   const table = live.derive(({ upstreams }) => createUpstreamTable(upstreams));
   const policies = live.derive(({ upstreams }) => createFreshnessPolicies(upstreams));
   const policyOf: PolicyOf = (upstream, tag) => policies()(upstream, tag);
+  const findContent = createContentFinder({ index, store }, index.now);
+
+  function stateOf(record: TagRecord | undefined, hasContent: boolean): CachedImage['state'] {
+    if (!hasContent) return 'not cached';
+    return record === undefined ? 'fresh' : freshnessNow(record, policyOf, index.now());
+  }
 
   /** Resolves to a function that returns whether an image is pinned, by its name or by its digest. */
   async function readPinned(): Promise<(image: ResolvedImage, digest: Digest) => boolean> {
@@ -56,8 +66,14 @@ export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images
       const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxRead });
-      const isPinned = await readPinned();
-      const images = tags.map((record) => {
+      const hasContent: boolean[] = [];
+      const [isPinned] = await Promise.all([
+        readPinned(),
+        forEachBounded(tags.entries(), { atOnce }, async ([at, record]) => {
+          hasContent[at] = await findContent(record);
+        }),
+      ]);
+      const images = tags.map((record, at): CachedImage => {
         const { repository, tag, digest, changedAtMs, checkedAtMs, lastPulledAtMs } = record;
         const image = imageOf(record);
         return {
@@ -68,7 +84,7 @@ export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images
           digest,
           fetchedAt: changedAtMs,
           confirmedAt: timeOf(checkedAtMs),
-          fresh: freshnessNow(record, policyOf, index.now()),
+          state: stateOf(record, hasContent[at] === true),
           lastPulledAt: timeOf(lastPulledAtMs),
           pinned: isPinned(image, digest),
         };
@@ -80,7 +96,7 @@ export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images
       const { upstream, repository, reference } = image;
       const found = await describeImage({ index, store, now: index.now }, image);
       if (found === undefined) throw new CacheError('manifest-unknown', `${fullNameOf(image)} is not in this cache.`);
-      const { record, lastPulledAtMs, ...content } = found;
+      const { record, lastPulledAtMs, hasContent, ...content } = found;
       const isPinned = await readPinned();
       return {
         image: fullNameOf(image),
@@ -88,8 +104,9 @@ export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images
         repository,
         tag: reference.kind === 'tag' ? reference.tag : null,
         ...content,
+        state: stateOf(record, hasContent),
         lastPulledAt: timeOf(lastPulledAtMs),
-        freshness: record === undefined ? null : freshnessFacts(record, policyOf, index.now()),
+        freshness: record === undefined ? null : freshnessFacts(record, policyOf),
         pinned: isPinned(image, content.digest),
       };
     },
@@ -115,20 +132,18 @@ function imageOf({ upstream, repository, tag }: TagRecord): ResolvedImage {
   return { upstream, repository, reference: { kind: 'tag', tag } };
 }
 
-/** Returns how fresh a tag is now. A failed last confirmation does not change the result. */
-function freshnessNow(record: TagRecord, policyOf: PolicyOf, nowMs: number): CachedImage['fresh'] {
-  const { upstream, tag, origin, checkedAtMs, lastTriedAtMs } = record;
-  const policy = policyOf(upstream, tag);
-  const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policy, { nowMs });
+/** Returns how fresh a tag is now, whatever is cached of it. */
+function freshnessNow(record: TagRecord, policyOf: PolicyOf, nowMs: number): 'fresh' | 'due' | 'stale' {
+  const { upstream, tag, origin, checkedAtMs, lastTriedAtMs, lastFailure } = record;
+  const freshness = freshnessOf({ origin, checkedAtMs, lastTriedAtMs }, policyOf(upstream, tag), { nowMs });
   if (freshness === 'fresh') return 'fresh';
-  return freshness === 'revalidate-behind' ? 'stale' : 'expired';
+  return lastFailure === undefined ? 'due' : 'stale';
 }
 
-function freshnessFacts(record: TagRecord, policyOf: PolicyOf, nowMs: number): ImageDetails['freshness'] {
+function freshnessFacts(record: TagRecord, policyOf: PolicyOf): ImageDetails['freshness'] {
   const { firstSeenAtMs, changedAtMs, checkedAtMs, lastTriedAtMs, lastFailure = null, pulls } = record;
   const { ttlMs, staleWhileRevalidateMs, staleIfErrorMs } = policyOf(record.upstream, record.tag);
   return {
-    fresh: freshnessNow(record, policyOf, nowMs),
     firstSeenAt: firstSeenAtMs,
     fetchedAt: changedAtMs,
     confirmedAt: timeOf(checkedAtMs),

@@ -58,10 +58,10 @@ async function list(search: string | undefined, options: SearchOptions, terminal
 }
 
 function describeImages({ images }: Pick<ImagePage, 'images'>): string {
-  const rows = images.map(({ name, digest, fresh, confirmedAt, lastPulledAt, pinned }) => [
+  const rows = images.map(({ name, digest, state, confirmedAt, lastPulledAt, pinned }) => [
     name,
     shortDigest(digest),
-    fresh,
+    state,
     timeOrNever(confirmedAt),
     timeOrNever(lastPulledAt),
     pinned ? 'pinned' : '',
@@ -83,6 +83,7 @@ function describeDetails({
   platforms,
   lastPulledAt,
   freshness,
+  state,
   pinned,
 }: ImageDetails): string {
   const facts = [
@@ -93,9 +94,9 @@ function describeDetails({
     `pulled     ${timeOrNever(lastPulledAt)}`,
   ];
   if (freshness !== null) {
-    const { fresh, confirmedAt, lastFailure } = freshness;
+    const { confirmedAt, lastFailure } = freshness;
     const failed = lastFailure === null ? '' : `; later confirmations failed: ${lastFailure}`;
-    facts.push(`confirmed  ${timeOrNever(confirmedAt)} (${fresh})${failed}`);
+    facts.push(`confirmed  ${timeOrNever(confirmedAt)} (${state})${failed}`);
   }
   const rows = platforms.map(({ platform, digest: own, bytes, cachedBytes, layers }) => [
     platform ?? 'unknown',
