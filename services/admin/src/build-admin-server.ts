@@ -18,6 +18,7 @@ import { addConnectRoutes } from './api/connect-routes.ts';
 import { createEventFeed } from './api/create-event-feed.ts';
 import { addDecisionRoutes } from './api/decision-routes.ts';
 import { addImageRoutes } from './api/image-routes.ts';
+import { addMeRoute } from './api/me-route.ts';
 import { addPrewarmRoute } from './api/prewarm-route.ts';
 import { addUpkeepRoutes } from './api/upkeep-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
@@ -80,6 +81,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
     protectedApp.addHook('onResponse', async (request, reply) => auditAction(audit, request, reply));
+    addMeRoute(protectedApp, access);
     addNodeRoutes(protectedApp, nodes, readOverview, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);

@@ -27,6 +27,18 @@ function build(
 const pin = { method: 'POST', payload: { image: 'a:1', pinned: true } } as const;
 const ada = { authorization: basic('ada', 's3cret') };
 
+test('a caller learns its name and whether it can change something', async (t) => {
+  const me = async (access: AdminServerOptions['access'], headers: Record<string, string>) =>
+    JSON.parse((await build(t, { access })('/v1/me', { headers })).body) as { readonly reason: string | null };
+  const free = { mayAct: true, reason: null };
+  assert.deepEqual(await me(accessOfTest, ada), { operator: 'ada', ...free });
+  assert.deepEqual(await me(accessOfTest, { authorization: 'Bearer right' }), { operator: null, ...free });
+  assert.deepEqual(await me('everything', {}), { operator: null, ...free });
+  const readOnly = await me('read-only', { host: 'localhost' });
+  assert.partialDeepStrictEqual(readOnly, { operator: null, mayAct: false });
+  assert.match(readOnly.reason ?? '', /This server is read-only\..*admin\.htpasswd\.path/);
+});
+
 test('the audit log names the operator of an action, and does not record reads', async (t) => {
   const actions: object[] = [];
   const send = build(t, {

@@ -33,8 +33,15 @@ export function isReading({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
+const isReadOnly = `This server is read-only. To allow changes, ${howToAllow}.`;
+
 function rejectChange(reply: FastifyReply): FastifyReply {
-  return reply.code(403).send({ message: `This server is read-only. To allow changes, ${howToAllow}.` });
+  return reply.code(403).send({ message: isReadOnly });
+}
+
+/** Returns the reason why a caller that `access` lets in cannot change anything. Returns `null` if it can. */
+export function reasonForReadOnly(access: AdminAccess): string | null {
+  return access === 'read-only' ? isReadOnly : null;
 }
 
 async function authenticate(authenticator: Authenticator, request: FastifyRequest, reply: FastifyReply) {

@@ -3,6 +3,12 @@
 import { z } from 'zod';
 import { count, type Described, failure, time } from './values.ts';
 
+export const me = z.object({
+  operator: z.string().describe('The name of the operator; null for a caller without a name.').nullable(),
+  mayAct: z.boolean().describe('Whether the caller can change something.'),
+  reason: z.string().describe('Why it cannot, and how to allow it; null if it can.').nullable(),
+});
+
 export const pinList = z.object({ pins: z.array(z.string()).describe('Full names, sorted.') });
 export const pinAnswer = z.object({
   image: z.string().describe('The full name.'),
@@ -62,6 +68,7 @@ export const auditPage = z.object({
   before: count.describe('The `before` of the next page; null on the last page.').nullable(),
 });
 
+export type Me = Described<typeof me>;
 export type PinList = Described<typeof pinList>;
 export type PinAnswer = Described<typeof pinAnswer>;
 export type Upstream = Described<typeof upstream>;

@@ -1,0 +1,21 @@
+// `GET /v1/me`: the caller, and whether it can change something. So the console shows no button that cannot work.
+import { me } from '@cistern/operations/api';
+import type { FastifyInstance } from 'fastify';
+import { addRoute } from '../http/add-route.ts';
+import { reasonForReadOnly } from '../require-operator.ts';
+import type { AdminAccess } from '../wiring/open-admin-access.ts';
+
+export function addMeRoute(app: FastifyInstance, access: AdminAccess): void {
+  const reason = reasonForReadOnly(access);
+  addRoute(app, {
+    path: 'GET /v1/me',
+    tag: 'state',
+    summary: 'The caller, and whether it can change something',
+    answer: me,
+    act: async ({ request: { operator } }) => ({
+      operator: operator === '' ? null : operator,
+      mayAct: reason === null,
+      reason,
+    }),
+  });
+}
