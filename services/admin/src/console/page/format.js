@@ -3,6 +3,8 @@
 const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 const number = new Intl.NumberFormat('en');
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+const hour = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
 const dateTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 /**
@@ -36,7 +38,7 @@ export function formatShare(part, whole) {
 /** @param {number} ms */
 export function formatMs(ms) {
   return ms < 10
-    ? `${ms.toFixed(1)}\u00A0ms`
+    ? `${ms.toFixed(Number.isInteger(ms) ? 0 : 1)}\u00A0ms`
     : ms < 1000
       ? `${Math.round(ms)}\u00A0ms`
       : `${(ms / 1000).toFixed(1)}\u00A0s`;
@@ -64,6 +66,16 @@ export function formatAgo(atMs) {
 /** @param {number} atMs */
 export function formatTime(atMs) {
   return dateTime.format(new Date(atMs));
+}
+
+/** @param {number} atMs */
+export function formatHour(atMs) {
+  return hour.format(new Date(atMs));
+}
+
+/** @param {number} atMs */
+export function formatDay(atMs) {
+  return day.format(new Date(atMs));
 }
 
 /** @param {string} digest */

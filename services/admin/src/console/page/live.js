@@ -27,7 +27,7 @@ export function listenForEvents({ onEvent, onConnection }) {
       onConnection('live');
     };
     silence = setTimeout(lost, silenceMs);
-    for (const name of ['fills', 'overview', 'nodes'])
+    for (const name of ['fills', 'overview', 'nodes', 'unavailable'])
       source.addEventListener(name, ({ data }) => {
         onMessage();
         onEvent(name, JSON.parse(data));

@@ -1,10 +1,11 @@
 // The audit page: actions of operators and rejected requests, the newest first, page by page.
 import { html, nothing } from '../vendor/lit-html.js';
 import { get } from '../api.js';
-import { formatAgo, formatTime, shortDigest } from '../format.js';
+import { formatAgo, formatTime } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { showError } from '../parts/messages.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
+import { sentenceOf } from './audit-sentence.js';
 
 /** @import { AuditEntry, AuditPage } from '../api-types.d.ts' */
 
@@ -70,7 +71,7 @@ export const auditPage = {
           ${whenLoaded({ ...newest, data: read ?? newest.data }, (page) => [
             page.entries.length === 0
               ? emptyState('No entries yet.', 'Actions of operators and rejected requests appear here.')
-              : table(page.entries),
+              : list(page.entries),
             page.before === null
               ? nothing
               : html`<p><button @click=${() => void showMore(page)}>Show more</button></p>`,
@@ -81,40 +82,45 @@ export const auditPage = {
 };
 
 /** @param {readonly AuditEntry[]} entries */
-function table(entries) {
-  return html`<div class="table">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Request</th>
-          <th scope="col">Result</th>
-          <th scope="col">User</th>
-          <th scope="col">Address</th>
-          <th scope="col">Node</th>
-          <th scope="col" class="number">Time</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${entries.map(
-          (entry) =>
-            html`<tr>
-              <th scope="row">
-                <span title=${entry.what}>${withShortDigests(entry.what)}</span>${
-                  entry.about === null ? nothing : html`<br /><span class="muted small">${entry.about}</span>`
-                }
-              </th>
-              <td data-label="Result"><span class="badges">${answerOf(entry)}</span></td>
-              <td data-label="User">${entry.user ?? '–'}</td>
-              <td data-label="Address" class="whole">${entry.address ?? '–'}</td>
-              <td data-label="Node">${entry.node}</td>
-              <td data-label="Time" class="number">
-                <time title=${formatTime(entry.at)}>${formatAgo(entry.at)}</time>
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+function list(entries) {
+  return html`<ul class="card audit">
+    ${entries.map((entry) => {
+      const { who, verb, object, end, reason } = sentenceOf(entry);
+      const { at, address, node, what, about, status } = entry;
+      return html`<li>
+        <div class="row">
+          <p><b>${who}</b> ${verb} <b>${object}</b>${end === undefined ? nothing : ` ${end}`}</p>
+          <span class="badges">${answerOf(entry)}</span>
+        </div>
+        ${reason === null ? nothing : html`<p class="small">${reason}</p>`}
+        <details class="small">
+          <summary>
+            <time title=${formatTime(at)}>${formatAgo(at)}</time>${address === null ? nothing : ` · from ${address}`}
+          </summary>
+          <dl class="facts">
+            <dt>Time</dt>
+            <dd>${formatTime(at)}</dd>
+            <dt>Request</dt>
+            <dd><code>${what}</code></dd>
+            ${
+              about === null
+                ? nothing
+                : html`<dt>Details</dt>
+                    <dd><code>${about}</code></dd>`
+            }
+            ${
+              status === null
+                ? nothing
+                : html`<dt>Status</dt>
+                    <dd>HTTP ${status}</dd>`
+            }
+            <dt>Node</dt>
+            <dd>${node}</dd>
+          </dl>
+        </details>
+      </li>`;
+    })}
+  </ul>`;
 }
 
 /** @param {AuditEntry} entry */
@@ -126,10 +132,5 @@ function answerOf({ event, status }) {
         ? ['failed', 'warn']
         : ['done', 'good']
       : [event, event === 'limited' ? 'warn' : 'bad'];
-  return html`<span class="badge ${look}" title=${status === null ? nothing : `HTTP ${status}`}>${text}</span>`;
-}
-
-/** @param {string} what */
-function withShortDigests(what) {
-  return what.replaceAll(/\b[a-z\d]+:[\da-f]{64,}/g, shortDigest);
+  return html`<span class="badge ${look}">${text}</span>`;
 }

@@ -1,18 +1,27 @@
 // The actions on an image: refresh, prewarm, pin and purge. A purge needs a confirmation. Each action reports its result.
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
 import { post, postForLines } from '../api.js';
 import { formatBytes, formatShare, shortDigest } from '../format.js';
 import { confirm } from '../parts/confirm.js';
 import { showMessage, showError } from '../parts/messages.js';
+import { notPossible } from '../parts/states.js';
+import { reasonAgainst } from '../well.js';
 
 /** @import { ImageDetails, PrewarmLine, PurgeAnswer, RefreshAnswer } from '../api-types.d.ts' */
+/** @import { Live } from '../page.d.ts' */
+
+/** The parts of the cache that an action needs. */
+const changing = ['index', 'store'];
+const fetching = [...changing, 'workers'];
 
 /**
  * @param {string} image
- * @param {{ readonly reload: () => Promise<void>, readonly update: () => void }} page
+ * @param {{ readonly live: Live, readonly reload: () => Promise<void>, readonly update: () => void }} page
  */
-export function imageActions(image, { reload, update }) {
+export function imageActions(image, { live, reload, update }) {
   let isBusy = false;
+  // Only a tag can move, so a digest has nothing to refresh.
+  const isDigest = image.includes('@');
 
   /**
    * Runs one action at a time. The buttons stay enabled meanwhile, because a disabled button loses the focus.
@@ -93,15 +102,29 @@ export function imageActions(image, { reload, update }) {
 
   return {
     /** @param {ImageDetails | undefined} details */
-    view: (details) =>
-      html`<div class="actions" aria-busy=${isBusy ? 'true' : 'false'}>
-        <button @click=${() => void run(refresh)}>Refresh</button>
-        <button @click=${() => void run(prewarm)}>Prewarm</button>
-        <button ?disabled=${details === undefined} @click=${() => void run(() => pin(details?.pinned !== true))}>
-          ${details?.pinned === true ? 'Unpin' : 'Pin'}
-        </button>
-        <button class="danger" @click=${() => void run(purge)}>Purge</button>
-      </div>`,
+    view(details) {
+      const button = (
+        /** @type {string} */ text,
+        /** @type {readonly string[]} */ parts,
+        /** @type {() => Promise<void>} */ act,
+        isPossible = true,
+      ) =>
+        html`<button
+          class=${text === 'Purge' ? 'danger' : ''}
+          ?disabled=${!isPossible || reasonAgainst(live, parts) !== undefined}
+          @click=${() => void run(act)}
+        >
+          ${text}
+        </button>`;
+      const isCached = details !== undefined;
+      const isPinned = details?.pinned === true;
+      return html`<div class="actions" aria-busy=${isBusy ? 'true' : 'false'}>
+        ${isDigest ? nothing : button('Refresh', fetching, refresh)} ${button('Prewarm', fetching, prewarm)}
+        ${button(isPinned ? 'Unpin' : 'Pin', ['store'], () => pin(!isPinned), isCached)}
+        ${button('Purge', changing, purge, isCached)}
+      </div>`;
+    },
+    explanation: () => notPossible(reasonAgainst(live, fetching)),
   };
 }
 

@@ -5,7 +5,7 @@ import { openResource } from '../open-resource.js';
 import { meter } from '../parts/meter.js';
 import { whenLoaded } from '../parts/states.js';
 import { imageActions } from './image-actions.js';
-import { freshness } from './images.js';
+import { stateBadge } from './images.js';
 
 /** @import { ImageDetails, Platform } from '../api-types.d.ts' */
 
@@ -13,10 +13,10 @@ import { freshness } from './images.js';
  * @param {import('../page.d.ts').PageContext} context `argument`: the image's name
  * @returns {import('../page.d.ts').OpenPage}
  */
-export function openImage({ argument: name, update }) {
+export function openImage({ argument: name, live, update }) {
   /** @type {import('../open-resource.js').Resource<ImageDetails>} */
   const details = openResource(`/v1/images/details?image=${encodeURIComponent(name)}`, { update });
-  const actions = imageActions(name, { reload: () => details.load(), update });
+  const actions = imageActions(name, { live, reload: () => details.load(), update });
   return {
     view: () =>
       html`<p class="back"><a href="#/images">Images</a></p>
@@ -24,13 +24,13 @@ export function openImage({ argument: name, update }) {
           <h1>${name}</h1>
           ${actions.view(details.data)}
         </div>
-        ${whenLoaded(details, (image) => [facts(image), platforms(image.platforms)])}`,
+        ${actions.explanation()} ${whenLoaded(details, (image) => [facts(image), platforms(image.platforms)])}`,
     close: () => details.close(),
   };
 }
 
 /** @param {ImageDetails} image */
-function facts({ image, digest, mediaType, tags, lastPulledAt, freshness: tag, pinned }) {
+function facts({ image, digest, mediaType, tags, lastPulledAt, freshness: tag, state, pinned }) {
   return html`<dl class="card facts">
     <dt>Name</dt>
     <dd>${image}</dd>
@@ -46,7 +46,7 @@ function facts({ image, digest, mediaType, tags, lastPulledAt, freshness: tag, p
     }
     <dt>State</dt>
     <dd>
-      ${tag === null ? html`<span class="badge good">immutable</span>` : freshness(tag.fresh)}
+      ${tag === null && state === 'fresh' ? html`<span class="badge good">immutable</span>` : stateBadge(state)}
       ${pinned ? html`<span class="badge accent">pinned</span>` : nothing}
     </dd>
     ${tag === null ? nothing : tagFacts(tag)}

@@ -133,13 +133,13 @@ function table(images) {
       </thead>
       <tbody>
         ${images.map(
-          ({ name, digest, fresh, pinned, confirmedAt, lastPulledAt }) =>
+          ({ name, digest, state, pinned, confirmedAt, lastPulledAt }) =>
             html`<tr>
               <th scope="row"><a href="#/images/${encodeURIComponent(name)}">${name}</a></th>
               <td data-label="Digest"><code class="muted" title=${digest}>${shortDigest(digest)}</code></td>
               <td data-label="State">
                 <span class="badges"
-                  >${freshness(fresh)} ${pinned ? html`<span class="badge accent">pinned</span>` : nothing}</span
+                  >${stateBadge(state)} ${pinned ? html`<span class="badge accent">pinned</span>` : nothing}</span
                 >
               </td>
               <td data-label="Confirmed" class="number">${confirmedAt === null ? 'never' : formatAgo(confirmedAt)}</td>
@@ -151,7 +151,15 @@ function table(images) {
   </div>`;
 }
 
-/** @param {CachedImage['fresh']} fresh */
-export function freshness(fresh) {
-  return fresh === 'fresh' ? html`<span class="badge good">fresh</span>` : html`<span class="badge">due</span>`;
+const states = {
+  fresh: { look: 'good', hint: 'Confirmed within its TTL' },
+  due: { look: '', hint: 'Older than its TTL: confirmed with the next pull' },
+  stale: { look: 'warn', hint: 'Older than its TTL, and the last confirmation failed' },
+  'not cached': { look: 'hollow', hint: 'Only the image index is cached, and no platform' },
+};
+
+/** @param {CachedImage['state']} state */
+export function stateBadge(state) {
+  const { look, hint } = states[state];
+  return html`<span class="badge ${look}" title=${hint}>${state}</span>`;
 }

@@ -1,5 +1,5 @@
 // The page of the job queues between frontends and workers.
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
 import { formatAgo, formatCount, formatDuration, formatTime } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
@@ -58,17 +58,22 @@ function queueTable(queues) {
 /** @param {readonly JobFailure[]} failures */
 function failureList(failures) {
   return html`<section>
-    <h2>Recent failures</h2>
+    <h2>Failures of the last hour</h2>
     ${
       failures.length === 0
         ? emptyState('No failed jobs.')
         : html`<ul class="list">
             ${failures.map(
-              ({ queue, name, reason, at }) =>
+              ({ queue, name, reason, count, at }) =>
                 html`<li class="card">
                   <div class="row">
                     <h3>${name} <span class="muted">in ${queue}</span></h3>
-                    <time class="muted small" title=${formatTime(at)}>${formatAgo(at)}</time>
+                    <span class="muted small">
+                      ${count === 1 ? nothing : html`<b>${formatCount(count)} times</b>, last `}<time
+                        title=${formatTime(at)}
+                        >${formatAgo(at)}</time
+                      >
+                    </span>
                   </div>
                   <p>${reason}</p>
                 </li>`,

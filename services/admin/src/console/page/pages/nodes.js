@@ -1,6 +1,6 @@
-// The page of the running nodes.
-import { html } from '../vendor/lit-html.js';
-import { formatAgo, formatBytes, formatDuration } from '../format.js';
+// The page of the nodes: the running ones with their load, and those that ended within the last hour.
+import { html, nothing } from '../vendor/lit-html.js';
+import { formatAgo, formatBytes, formatCount, formatDuration, formatMs, formatTime } from '../format.js';
 import { openResource } from '../open-resource.js';
 import { emptyState, whenLoaded } from '../parts/states.js';
 
@@ -16,41 +16,53 @@ export const nodesPage = {
     return {
       view: () =>
         html`<h1>Nodes</h1>
-          ${whenLoaded({ ...nodes, data: live.nodes ?? nodes.data?.nodes }, table)}`,
+          ${whenLoaded({ ...nodes, data: live.nodes ?? nodes.data?.nodes }, (all) => {
+            const running = all.filter(({ state }) => state === 'running');
+            const ended = all.filter(({ state }) => state !== 'running');
+            return [runningNodes(running), ended.length === 0 ? nothing : endedNodes(ended, running)];
+          })}`,
       close: () => nodes.close(),
     };
   },
 };
 
 /** @param {readonly CacheNode[]} nodes */
-function table(nodes) {
+function runningNodes(nodes) {
   if (nodes.length === 0) return emptyState('No node has reported yet.', 'Nodes report within seconds of their start.');
   return html`<div class="table">
     <table>
       <thead>
         <tr>
           <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col">Version</th>
-          <th scope="col">Configuration</th>
-          <th scope="col" class="number">Requests in flight</th>
+          <th scope="col" class="number">CPU</th>
           <th scope="col" class="number">Memory</th>
+          <th scope="col" class="number">Requests</th>
+          <th scope="col" class="number">Traffic</th>
+          <th scope="col" class="number">Index</th>
+          <th scope="col" class="number">Store</th>
           <th scope="col" class="number">Uptime</th>
-          <th scope="col" class="number">Last report</th>
+          <th scope="col">State</th>
         </tr>
       </thead>
       <tbody>
         ${nodes.map(
-          ({ name, role, version, configuration, inFlight, rssBytes, startedAt, seenAt }) =>
+          ({ rssBytes, cpu, requestsPerSecond, bytesPerSecond, index, store, startedAt, ...node }) =>
             html`<tr>
-              <th scope="row">${name}</th>
-              <td data-label="Role" class="whole">${role}</td>
-              <td data-label="Version" class="whole">${version}</td>
-              <td data-label="Configuration">${describeConfiguration(configuration)}</td>
-              <td data-label="Requests in flight" class="number">${inFlight}</td>
+              <th scope="row">${nameOf(node)}</th>
+              <td data-label="CPU" class="number" title="100 % is one processor">
+                ${cpu === null ? '–' : `${Math.round(cpu * 100)}\u00A0%`}
+              </td>
               <td data-label="Memory" class="number">${formatBytes(rssBytes)}</td>
+              <td data-label="Requests" class="number" title="${formatCount(node.inFlight)} in flight">
+                ${requestsPerSecond === null ? '–' : `${formatRate(requestsPerSecond)}/s`}
+              </td>
+              <td data-label="Traffic" class="number">
+                ${bytesPerSecond === null ? '–' : `${formatBytes(bytesPerSecond)}/s`}
+              </td>
+              <td data-label="Index" class="number">${roundTrip(index)}</td>
+              <td data-label="Store" class="number">${roundTrip(store)}</td>
               <td data-label="Uptime" class="number">${formatDuration(Date.now() - startedAt)}</td>
-              <td data-label="Last report" class="number">${formatAgo(seenAt)}</td>
+              <td data-label="State">${stateOf(node)}</td>
             </tr>`,
         )}
       </tbody>
@@ -58,13 +70,57 @@ function table(nodes) {
   </div>`;
 }
 
-/** @param {CacheNode['configuration']} configuration */
-function describeConfiguration(configuration) {
-  if (configuration === null) return 'unknown (older release)';
-  const { differs, needsRestart } = configuration;
-  const facts = [
-    ...(differs ? ['differs from other nodes'] : []),
-    ...(needsRestart.length > 0 ? [`restart needed for ${needsRestart.join(', ')}`] : []),
-  ];
-  return facts.length === 0 ? 'ok' : facts.join('; ');
+/**
+ * @param {readonly CacheNode[]} ended
+ * @param {readonly CacheNode[]} running
+ */
+function endedNodes(ended, running) {
+  return html`<section>
+    <h2>Ended in the last hour</h2>
+    <ul class="card list">
+      ${ended
+        .toSorted((one, other) => other.seenAt - one.seenAt)
+        .map((node) => {
+          const isBack = running.some(({ name, role }) => name === node.name && role === node.role);
+          return html`<li class="row">
+            <div>${nameOf(node)}</div>
+            <span class="small">
+              <span class="badge ${node.state === 'lost' ? (isBack ? 'warn' : 'bad') : ''}">${node.state}</span>
+              <time title=${formatTime(node.seenAt)}
+                >${node.state === 'lost' ? 'last report' : 'stopped'} ${formatAgo(node.seenAt)}</time
+              >${isBack ? ' · has started again' : ''}
+            </span>
+          </li>`;
+        })}
+    </ul>
+  </section>`;
+}
+
+/** @param {Pick<CacheNode, 'name' | 'role' | 'version'>} node */
+function nameOf({ name, role, version }) {
+  return html`<b>${name}</b><br /><span class="muted small">${role} · ${version}</span>`;
+}
+
+/** @param {CacheNode['index']} trip */
+function roundTrip(trip) {
+  if (trip === null) return '–';
+  return trip.ms === null ? trip.kind : html`${trip.kind} ${formatMs(trip.ms)}`;
+}
+
+/** @param {number} rate */
+function formatRate(rate) {
+  return rate > 0 && rate < 10 ? rate.toFixed(1) : formatCount(Math.round(rate));
+}
+
+/** @param {Pick<CacheNode, 'configuration' | 'seenAt'>} node */
+function stateOf({ configuration, seenAt }) {
+  const { differs = false, needsRestart = [] } = configuration ?? {};
+  const isLate = Date.now() - seenAt > 8000;
+  return html`${
+    isLate
+      ? html`<span class="badge warn">last report ${formatAgo(seenAt)}</span>`
+      : html`<span class="badge good">running</span>`
+  }
+  ${differs ? html`<span class="badge warn" title="Settings that must be equal on all nodes differ">differs</span>` : nothing}
+  ${needsRestart.length > 0 ? html`<span class="badge warn" title=${needsRestart.join(', ')}>needs a restart</span>` : nothing}`;
 }

@@ -1,4 +1,4 @@
-// The overview: the health of the cache, its traffic, and the bytes and upstream requests that it saves.
+// The overview: the traffic of the cache, and the bytes and upstream requests that it saves.
 import { html, nothing } from '../vendor/lit-html.js';
 import { formatBytes, formatCount, formatDuration, formatMs, formatShare } from '../format.js';
 import { openResource } from '../open-resource.js';
@@ -6,7 +6,8 @@ import { budgetBar } from '../parts/budget-bar.js';
 import { fillRow } from '../parts/fill-row.js';
 import { meter } from '../parts/meter.js';
 import { sparkline } from '../parts/sparkline.js';
-import { emptyState, whenLoaded } from '../parts/states.js';
+import { emptyState, loadingState, whenLoaded } from '../parts/states.js';
+import { openTraffic } from './traffic.js';
 
 /** @import { BudgetList, Overview, TopImages } from '../api-types.d.ts' */
 /** @import { Live } from '../page.d.ts' */
@@ -21,52 +22,37 @@ export const overviewPage = {
   open({ live, update }) {
     /** @type {Resource<Overview>} */
     const overview = openResource('/v1/overview', { update });
-    /** @type {Resource<BudgetList>} */
-    const budget = openResource('/v1/budget', { update, everyMs: 5000 });
+    const traffic = openTraffic({ update });
     /** @type {Resource<TopImages>} */
     const top = openResource('/v1/top?limit=6', { update, everyMs: 15_000 });
     return {
       view: () =>
         html`<h1>Overview</h1>
-          ${whenLoaded({ ...overview, data: live.overview ?? overview.data }, (now) => [health(now), tiles(now, live)])}
-          ${inFlight(live)}
+          ${whenLoaded({ ...overview, data: live.overview ?? overview.data }, (now) => tiles(now, live))}
+          ${traffic.view()} ${inFlight(live)}
           <div class="halves">
             <section>
               <h2>Upstream pull limits</h2>
-              ${whenLoaded(budget, budgets)}
+              ${live.budget === undefined ? loadingState() : budgets(live.budget)}
             </section>
             <section>
-              <h2>Most pulled, last 24 h</h2>
+              <h2>Popular images</h2>
+              <p class="muted small">By score: each pull counts 1 at first, and half as much after each day.</p>
               ${whenLoaded(top, popular)}
             </section>
           </div>`,
       close() {
-        for (const resource of [overview, budget, top]) resource.close();
+        for (const resource of [overview, traffic, top]) resource.close();
       },
     };
   },
 };
 
-/** @param {Overview} overview */
-function health({ parts, healthy, since }) {
-  const failing = Object.entries(parts).filter(([, state]) => state !== 'ok');
-  return html`<div class="row">
-    ${
-      healthy
-        ? html`<p class="state good">Healthy</p>`
-        : html`<ul class="states" role="alert">
-            ${failing.map(([name, state]) => html`<li class="state bad"><b>${name}</b>: ${state}</li>`)}
-          </ul>`
-    }
-    <p class="muted small">Totals of the last ${formatDuration(Date.now() - since)}</p>
-  </div>`;
-}
-
 /**
  * @param {Overview} overview
  * @param {Live} live
  */
-function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }) {
+function tiles({ requests, bytes, upstreamCalls, latencyMs, cache, since }, { history }) {
   const served = requests.hits + requests.stale + requests.revalidated + requests.joined;
   const saved = Math.max(0, bytes.served - bytes.fetched);
   const now = history.requestsPerSecond.at(-1);
@@ -74,7 +60,9 @@ function tiles({ requests, bytes, upstreamCalls, latencyMs, cache }, { history }
       <div class="tile">
         <dt>Served from cache</dt>
         <dd class="value">${formatShare(served, requests.total)}</dd>
-        <dd class="note">${formatCount(served)} of ${formatCount(requests.total)} requests</dd>
+        <dd class="note">
+          ${formatCount(served)} of ${formatCount(requests.total)} requests in ${formatDuration(Date.now() - since)}
+        </dd>
       </div>
       <div class="tile">
         <dt>Bytes saved</dt>
@@ -155,7 +143,7 @@ function popular({ images }) {
       ({ name, score }) =>
         html`<li>
           <a href="#/images/${encodeURIComponent(name)}">${name}</a>
-          <span class="muted">${formatCount(Math.round(score))}</span>
+          <span class="muted">${score < 10 ? score.toFixed(1) : formatCount(Math.round(score))}</span>
           ${meter(score, most)}
         </li>`,
     )}

@@ -6,20 +6,19 @@ import { openResource } from '../open-resource.js';
 import { budgetBar } from '../parts/budget-bar.js';
 import { confirm } from '../parts/confirm.js';
 import { showMessage, showError } from '../parts/messages.js';
-import { emptyState, whenLoaded } from '../parts/states.js';
+import { emptyState, notPossible, whenLoaded } from '../parts/states.js';
+import { reasonAgainst } from '../well.js';
 
-/** @import { Account, BudgetList, Upstream, UpstreamList } from '../api-types.d.ts' */
+/** @import { Account, Upstream, UpstreamList } from '../api-types.d.ts' */
 /** @import { Resource } from '../open-resource.js' */
 
 /** @type {import('../page.d.ts').PageKind} */
 export const upstreamsPage = {
   path: 'upstreams',
   title: 'Upstreams',
-  open({ update }) {
+  open({ live, update }) {
     /** @type {Resource<UpstreamList>} */
     const upstreams = openResource('/v1/upstreams', { update, everyMs: 3000 });
-    /** @type {Resource<BudgetList>} */
-    const budget = openResource('/v1/budget', { update, everyMs: 5000 });
 
     async function decide(/** @type {Upstream} */ { name, isOffline }) {
       if (!(await confirm(isOffline ? confirmOnline(name) : confirmOffline(name)))) return;
@@ -33,20 +32,21 @@ export const upstreamsPage = {
     return {
       view: () =>
         html`<h1>Upstreams</h1>
+          ${notPossible(reasonAgainst(live, ['store']))}
           ${whenLoaded(upstreams, ({ upstreams: all }) =>
             all.length === 0
               ? emptyState('No upstream is configured.')
               : html`<ul class="cards">
                   ${all.map((upstream) => {
-                    const accounts = budget.data?.accounts.filter((account) => account.upstream === upstream.name);
-                    return card(upstream, accounts ?? [], decide);
+                    const accounts = live.budget?.accounts.filter((account) => account.upstream === upstream.name);
+                    return card(upstream, accounts ?? [], {
+                      decide,
+                      isDisabled: reasonAgainst(live, ['store']) !== undefined,
+                    });
                   })}
                 </ul>`,
           )}`,
-      close() {
-        upstreams.close();
-        budget.close();
-      },
+      close: () => upstreams.close(),
     };
   },
 };
@@ -73,9 +73,9 @@ function confirmOffline(name) {
 /**
  * @param {Upstream} upstream
  * @param {readonly Account[]} accounts
- * @param {(upstream: Upstream) => Promise<void>} decide
+ * @param {{ readonly decide: (upstream: Upstream) => Promise<void>, readonly isDisabled: boolean }} action
  */
-function card(upstream, accounts, decide) {
+function card(upstream, accounts, { decide, isDisabled }) {
   const { name, isOffline, by, calls, errors } = upstream;
   const isFailing = upstream.health === 'failing';
   const action = isOffline ? 'Go online' : 'Go offline';
@@ -93,7 +93,9 @@ function card(upstream, accounts, decide) {
     </p>
     ${accounts.map((account) => budgetBar(account))}
     <div class="actions">
-      <button aria-label="${action}: ${name}" @click=${() => void decide(upstream)}>${action}</button>
+      <button aria-label="${action}: ${name}" ?disabled=${isDisabled} @click=${() => void decide(upstream)}>
+        ${action}
+      </button>
     </div>
   </li>`;
 }

@@ -1,5 +1,5 @@
 // Placeholders for content that is empty, loading or failed.
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
 
 /**
  * @param {string} title
@@ -33,4 +33,12 @@ export function loadingState() {
 export function whenLoaded({ data, error }, view) {
   if (data !== undefined) return view(data);
   return error === undefined ? loadingState() : failedState(error);
+}
+
+/**
+ * Explains why actions are disabled.
+ * @param {string | undefined} reason
+ */
+export function notPossible(reason) {
+  return reason === undefined ? nothing : html`<p class="notice" id="not-possible">${reason}</p>`;
 }

@@ -1,0 +1,85 @@
+// The strip of every page that answers "Is it well?": the nodes, the index, the store and the pull budgets. Each segment links to
+// the page that explains it. Below it, an expandable list has all problems, with what still works and what to do.
+import { html, nothing } from '../vendor/lit-html.js';
+import { formatAgo, formatCount, formatTime } from '../format.js';
+import { problemsOf, segmentsOf, viewNotice } from '../well.js';
+
+/** @import { Live, Problem } from '../page.d.ts' */
+/** @import { Segment } from '../well.js' */
+
+const titles = { good: 'All well', warn: 'Needs attention', bad: 'Not well', unknown: 'Loading …' };
+
+/** @param {Live} live */
+export function wellStrip(live) {
+  const problems = problemsOf(live);
+  const segments = segmentsOf(live, problems);
+  const state = stateOf(live, problems, segments);
+  const notice = viewNotice(live);
+  return html`<h2 id="well-title" class="visually-hidden">Is it well?</h2>
+    <div class="well ${state}">
+      <p class="verdict ${state}" role="status">${titles[state]}</p>
+      <ul>
+        ${segments.map(
+          ({ text, state: own, href, explanation }) =>
+            html`<li class=${own}>
+              <a href=${href} title=${explanation}
+                >${text}${own === 'good' ? nothing : html`<span class="visually-hidden"> (${explanation})</span>`}</a
+              >
+            </li>`,
+        )}
+      </ul>
+    </div>
+    ${notice === undefined ? nothing : html`<p class="notice warn" role="alert">${notice}</p>`}
+    ${problems.length === 0 ? nothing : problemList(problems)}`;
+}
+
+/**
+ * @param {Live} live
+ * @param {readonly Problem[]} problems
+ * @param {readonly Segment[]} segments
+ * @returns {keyof typeof titles}
+ */
+function stateOf(live, problems, segments) {
+  const states = new Set(segments.map(({ state }) => state));
+  if (problems.some(({ severity }) => severity === 'critical') || states.has('bad')) return 'bad';
+  if (problems.length > 0 || states.has('warn') || viewNotice(live) !== undefined) return 'warn';
+  return live.overview === undefined ? 'unknown' : 'good';
+}
+
+/** @param {readonly Problem[]} problems */
+function problemList(problems) {
+  return html`<details class="problems">
+    <summary>${problems.length === 1 ? '1 problem' : `${formatCount(problems.length)} problems`}</summary>
+    <ul class="list">
+      ${problems.map(
+        ({ part, subject, severity, since, reason, works, mend, node }) =>
+          html`<li class="problem ${severity}">
+            <p>
+              <span class="badge ${severity === 'critical' ? 'bad' : 'warn'}">${severity}</span>
+              <b>${subject === null ? part : `${part}: ${subject}`}</b>
+              <span class="muted small">
+                ${since === null ? nothing : html`<time title=${formatTime(since)}>since ${formatAgo(since)}</time>`}
+                ${node === null ? nothing : `on ${node}`}
+              </span>
+            </p>
+            <dl class="facts">
+              <dt>Reason</dt>
+              <dd>${reason}</dd>
+              ${
+                works === null
+                  ? nothing
+                  : html`<dt>Still works</dt>
+                      <dd>${works}</dd>`
+              }
+              ${
+                mend === null
+                  ? nothing
+                  : html`<dt>What to do</dt>
+                      <dd>${mend}</dd>`
+              }
+            </dl>
+          </li>`,
+      )}
+    </ul>
+  </details>`;
+}

@@ -1,0 +1,198 @@
+// Decides what the strip "Is it well?" shows, and which actions are possible now.
+import { formatAgo, formatCount, formatMs, formatTime } from './format.js';
+
+/** @import { Account, CacheNode } from './api-types.d.ts' */
+/** @import { Live, Problem } from './page.d.ts' */
+
+/**
+ * @typedef {object} Segment
+ * @property {string} text
+ * @property {'good' | 'warn' | 'bad'} state
+ * @property {string} href of the page that explains it
+ * @property {string} explanation
+ */
+
+/** The pages that explain the parts of the cache. */
+const pageOf = /** @type {Readonly<Record<string, string>>} */ ({
+  upstreams: '#/upstreams',
+  credentials: '#/upstreams',
+});
+const shownAccounts = 3;
+/** @type {readonly (readonly [CacheNode['role'], string])[]} */
+const countedRoles = [
+  ['standalone', 'node'],
+  ['frontend', 'frontend'],
+  ['worker', 'worker'],
+];
+
+/**
+ * The problems, critical ones first. A server without problems in its overview at least names the parts that fail.
+ * @param {Live} live
+ * @returns {readonly Problem[]}
+ */
+export function problemsOf({ overview, unavailable }) {
+  const failing = Object.entries(overview?.parts ?? {}).filter(([, state]) => state !== 'ok');
+  const known = overview?.problems ?? failing.map(([part, reason]) => toProblem(part, reason));
+  const isMissing = unavailable !== undefined && !known.some(({ part }) => part === 'index');
+  return isMissing ? [toProblem('index', unavailable), ...known] : known;
+}
+
+/**
+ * @param {string} part
+ * @param {string} reason
+ * @returns {Problem}
+ */
+function toProblem(part, reason) {
+  return { part, subject: null, severity: 'critical', since: null, reason, works: null, mend: null, node: null };
+}
+
+/**
+ * @param {Live} live
+ * @param {readonly Problem[]} problems
+ * @returns {readonly Segment[]}
+ */
+export function segmentsOf({ overview, nodes, budget }, problems) {
+  if (overview === undefined && nodes === undefined) return [];
+  const running = (nodes ?? []).filter(({ state }) => state === 'running');
+  const roles = new Set(running.map(({ role }) => role));
+  const counts = countedRoles
+    .filter(([role]) => (role === 'standalone' ? roles.has(role) : !isSingle(roles)))
+    .map(([role, noun]) => {
+      const segment = countSegment(running, role, noun, nodes ?? []);
+      return role === 'frontend' ? segment : withProblems(segment, 'workers', problems);
+    });
+  const segments = [
+    ...counts,
+    withProblems(roundTripSegment('index', running), 'index', problems),
+    withProblems(roundTripSegment('store', running), 'store', problems),
+    ...budgetSegments(budget?.accounts ?? []),
+  ];
+  const shown = new Set(['workers', 'index', 'store']);
+  const others = [...new Set(problems.map(({ part }) => part))].filter((part) => !shown.has(part));
+  return [...segments, ...others.map((part) => withProblems(emptySegment(part), part, problems))];
+}
+
+/** @param {ReadonlySet<CacheNode['role']>} roles of the running nodes */
+function isSingle(roles) {
+  return roles.has('standalone') && !roles.has('frontend') && !roles.has('worker');
+}
+
+/**
+ * @param {readonly CacheNode[]} running
+ * @param {CacheNode['role']} role
+ * @param {string} noun
+ * @param {readonly CacheNode[]} all
+ * @returns {Segment}
+ */
+function countSegment(running, role, noun, all) {
+  const count = running.filter((node) => node.role === role).length;
+  const lost = lostNodes(all).filter((node) => node.role === role);
+  const text = `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+  const explanation =
+    lost.length === 0 ? 'All that started are running.' : `Lost: ${lost.map(({ name }) => name).join(', ')}.`;
+  return { text, state: lost.length === 0 ? 'good' : 'warn', href: '#/nodes', explanation };
+}
+
+/**
+ * The lost nodes that have not started again under the same name.
+ * @param {readonly CacheNode[]} nodes
+ */
+export function lostNodes(nodes) {
+  const running = new Set(nodes.filter(({ state }) => state === 'running').map(({ role, name }) => `${role} ${name}`));
+  return nodes.filter(({ state, role, name }) => state === 'lost' && !running.has(`${role} ${name}`));
+}
+
+/**
+ * @param {'index' | 'store'} part
+ * @param {readonly CacheNode[]} running
+ * @returns {Segment}
+ */
+function roundTripSegment(part, running) {
+  const known = running.flatMap((node) => node[part] ?? []);
+  const times = known.flatMap(({ ms }) => ms ?? []).toSorted((one, other) => one - other);
+  const median = times[Math.floor(times.length / 2)];
+  const kind = known[0]?.kind ?? (part === 'index' ? 'Index' : 'Store');
+  return {
+    text: median === undefined ? kind : `${kind} ${formatMs(median)}`,
+    state: 'good',
+    href: '#/nodes',
+    explanation: median === undefined ? `The ${part} works.` : `The ${part} works; median of the nodes.`,
+  };
+}
+
+/**
+ * The accounts with a limit, the scarcest first.
+ * @param {readonly Account[]} accounts
+ * @returns {Segment[]}
+ */
+function budgetSegments(accounts) {
+  const limited = accounts.flatMap(({ limit, remaining, ...account }) =>
+    limit === null || remaining === null ? [] : [{ ...account, limit, remaining }],
+  );
+  return limited
+    .toSorted((one, other) => one.remaining / one.limit - other.remaining / other.limit)
+    .slice(0, shownAccounts)
+    .map(({ upstream, limit, remaining, reserve, backedOffUntil }) => {
+      const isBackedOff = backedOffUntil !== null && backedOffUntil > Date.now();
+      const isLow = remaining <= (reserve ?? 0);
+      return {
+        text: `${upstream} ${formatCount(remaining)}/${formatCount(limit)}`,
+        state: isBackedOff || isLow ? 'warn' : 'good',
+        href: '#/upstreams',
+        explanation: isBackedOff
+          ? 'The cache is backing off.'
+          : isLow
+            ? 'Only the reserve for content that is not cached is left.'
+            : 'Pulls left.',
+      };
+    });
+}
+
+/**
+ * @param {string} part
+ * @returns {Segment}
+ */
+function emptySegment(part) {
+  return { text: part, state: 'good', href: pageOf[part] ?? '#/nodes', explanation: '' };
+}
+
+/**
+ * @param {Segment} segment
+ * @param {string} part
+ * @param {readonly Problem[]} problems
+ * @returns {Segment}
+ */
+function withProblems(segment, part, problems) {
+  const own = problems.filter((problem) => problem.part === part);
+  const [first] = own;
+  if (first === undefined) return segment;
+  const isCritical = own.some(({ severity }) => severity === 'critical');
+  return { ...segment, state: isCritical ? 'bad' : 'warn', explanation: first.reason };
+}
+
+/**
+ * Says since when the page shows no current data; `undefined` if it is current.
+ * @param {Live} live
+ */
+export function viewNotice({ connection, overview, overviewAt, unavailable }) {
+  const { view } = overview ?? {};
+  const asOf = view === undefined || view.isCurrent ? overviewAt : view.asOf;
+  if (view?.isCurrent !== false && connection !== 'lost' && unavailable === undefined) return undefined;
+  const reason = connection === 'lost' ? 'The connection to the cache is lost.' : 'The index is unavailable.';
+  if (asOf === undefined) return `${reason} Nothing is known yet.`;
+  return `${reason} This page shows the state of ${formatTime(asOf)}, ${formatAgo(asOf)}.`;
+}
+
+/**
+ * Says why an action is not possible now; `undefined` if it is.
+ * @param {Live} live
+ * @param {readonly string[]} parts the parts of the cache that the action needs
+ */
+export function reasonAgainst(live, parts) {
+  const { me, connection } = live;
+  if (me === undefined) return 'It is not known yet what you may do.';
+  if (!me.mayAct) return me.reason ?? 'You may not change anything.';
+  if (connection === 'lost') return 'Not possible now: the connection to the cache is lost.';
+  const missing = problemsOf(live).find(({ part, severity }) => severity === 'critical' && parts.includes(part));
+  return missing && `Not possible now: ${missing.part} is unavailable. ${missing.reason}`;
+}
