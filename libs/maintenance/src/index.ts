@@ -6,6 +6,7 @@ export { startEvictor } from './eviction/start-evictor.ts';
 export { startForgetter } from './forgetting/start-forgetter.ts';
 export { readScrubReport } from './integrity/scrub-report.ts';
 export { startScrubber } from './integrity/create-scrub.ts';
+export { planPurge } from './purge/plan-purge.ts';
 export { followPurges, purge } from './purge/purge.ts';
 export type { PurgeTarget } from './purge/purge.ts';
 export { rebuildIndex } from './rebuild/rebuild-index.ts';

@@ -15,6 +15,30 @@ const atOnce = 16;
  * Rejects with `store-unavailable` or `index-unavailable`.
  */
 export async function purgeImage(step: PurgeStep, image: ImageName): Promise<PurgeResult> {
+  const found = await selectImage(step, image);
+  if ('pinnedBy' in found) return found;
+  const { key } = found;
+  const tags = await purgeTags(step, key, found.tags);
+  const dead = await findDead(step, found);
+  await forEachBounded(dead, { atOnce }, (digest) => step.tolerate(() => removeLink(step, key, digest)));
+  await keepOthers(step, dead, (other) => !isSameRepository(other, key));
+  return { purged: { tags, ...(await removeBytes(step, dead)) } };
+}
+
+interface SelectedImage {
+  readonly key: RepositoryKey;
+  readonly root: Digest | undefined;
+  /** The tags that name the image. */
+  readonly tags: readonly Tag[];
+  /** The digests of the other tags of the repository. */
+  readonly staying: readonly Digest[];
+}
+
+/** Finds the tags of an image, or the pins that protect it. Rejects as `purgeImage`. */
+export async function selectImage(
+  step: PurgeStep,
+  image: ImageName,
+): Promise<SelectedImage | { readonly pinnedBy: readonly ImageName[] }> {
   const { upstream, repository, reference } = image;
   const key: RepositoryKey = { upstream, repository };
   const named = await Array.fromAsync(tagsOf(step, key));
@@ -30,15 +54,16 @@ export async function purgeImage(step: PurgeStep, image: ImageName): Promise<Pur
   if (pinnedBy.length > 0) return { pinnedBy };
   const going =
     reference.kind === 'tag' ? [reference.tag] : named.filter(({ digest }) => digest === root).map(({ tag }) => tag);
-  const tags = await purgeTags(step, key, going);
-  if (root === undefined) return { purged: { tags, manifests: 0, blobs: 0 } };
   const staying = named.filter(({ tag }) => !going.includes(tag)).map(({ digest }) => digest);
+  return { key, root, tags: going, staying };
+}
+
+/** Returns the digests of an image that no other image of its repository uses. Other repositories may use them. */
+export async function findDead(step: PurgeStep, { key, root, staying }: SelectedImage): Promise<Set<Digest>> {
+  if (root === undefined) return new Set();
   const parts = await partsIn(step, key, root);
   const live = await liveIn(step, key, parts, staying);
-  const dead = new Set([...parts].filter((digest) => !live.has(digest)));
-  await forEachBounded(dead, { atOnce }, (digest) => step.tolerate(() => removeLink(step, key, digest)));
-  await keepOthers(step, dead, (other) => !isSameRepository(other, key));
-  return { purged: { tags, ...(await removeBytes(step, dead)) } };
+  return new Set([...parts].filter((digest) => !live.has(digest)));
 }
 
 /** Purges tags. Resolves to the number of tags that existed. */

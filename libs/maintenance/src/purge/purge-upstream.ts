@@ -23,7 +23,7 @@ const atOnce = 16;
  * Number of links in a batch, which take some 20 MB of memory. Smaller batches would take longer, because each batch
  * needs a pass over all repositories of other upstreams.
  */
-const maxHeldAtOnce = 100_000;
+export const maxHeldAtOnce = 100_000;
 
 /**
  * Purges an upstream. Takes its links in batches of `heldAtOnce`, and removes first the links of a batch, then the
@@ -88,7 +88,8 @@ async function* heldBy(step: PurgeStep, upstream: string): AsyncGenerator<Held> 
     for (const digest of await step.index.links.digests(key)) yield { ...key, digest };
 }
 
-function repositoriesOf({ index }: PurgeStep, upstream: string): AsyncGenerator<RepositoryKey> {
+/** Yields the repositories of an upstream that the index lists. */
+export function repositoriesOf({ index }: Pick<PurgeStep, 'index'>, upstream: string): AsyncGenerator<RepositoryKey> {
   return repositoriesWhile(index, (key) => key.upstream === upstream, `${upstream}/`);
 }
 

@@ -78,7 +78,8 @@ function checkNoneLeft(failures: readonly unknown[]): void {
   );
 }
 
-async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly ImageName[]> {
+/** Returns the pins whose images contain a digest. Rejects as `purge`. */
+export async function pinsWith(step: PurgeStep, digest: Digest): Promise<readonly ImageName[]> {
   const found: ImageName[] = [];
   for (const pin of step.pins) if ((await step.readPinned([pin])).has(digest)) found.push(pin);
   return found;

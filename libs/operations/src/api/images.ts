@@ -105,6 +105,19 @@ export const purgeAnswer = z.object({
   }),
 });
 
+export const purgePlanLine = z.object({
+  tag: z.string().describe('The full name of a tag that the purge would remove.').optional(),
+  result: z
+    .object({
+      tags: count,
+      manifests: count.describe('Manifests whose bytes would be removed.'),
+      blobs: count.describe('Blobs whose bytes would be removed.'),
+      bytes: bytes.describe('Bytes of these manifests and blobs.'),
+    })
+    .optional(),
+  error: failure.optional(),
+});
+
 export const refreshAnswer = z.object({
   image: z.string().describe('The full name.'),
   before: z.string().describe('The digest that the tag named before, in the cache.').nullable(),
@@ -132,5 +145,6 @@ export type Platform = Described<typeof platform>;
 export type ImageDetails = Described<typeof imageDetails>;
 export type TopImages = Described<typeof topImages>;
 export type PurgeAnswer = Described<typeof purgeAnswer>;
+export type PurgePlanLine = Described<typeof purgePlanLine>;
 export type RefreshAnswer = Described<typeof refreshAnswer>;
 export type PrewarmLine = Described<typeof prewarmLine>;

@@ -1,14 +1,14 @@
 // The actions of operators on cached images, for all nodes: purge, and refresh from the upstream.
-import type { BlobStore } from '@cistern/blob-store';
+import type { BlobStore, ImageName } from '@cistern/blob-store';
 import type { CacheIndex, TagKey } from '@cistern/index';
 import type { LiveSettings } from '@cistern/config';
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { parseDigest } from '@cistern/oci';
-import { purge, type PurgeTarget } from '@cistern/maintenance';
+import { planPurge, purge, type PurgeTarget } from '@cistern/maintenance';
 import { createUpstreamTable, fullNameOf, resolveImage, adoptedUpstream } from '@cistern/upstream';
 import { forcedRequestKey, workerRequestKey } from '@cistern/pull-through';
-import type { PurgeAnswer, RefreshAnswer } from '../api/images.ts';
+import type { PurgeAnswer, PurgePlanLine, RefreshAnswer } from '../api/images.ts';
 
 /** Exactly one field is set. */
 interface PurgeRequest {
@@ -24,6 +24,11 @@ export interface ImageChanges {
    * `@cistern/maintenance`.
    */
   purge(request: PurgeRequest): Promise<PurgeAnswer | { readonly refused: string }>;
+  /**
+   * Yields the tags that a purge would remove, and then its total, or `error` with the pins that prevent it. Removes nothing.
+   * Rejects as `purge` for invalid names, and as `planPurge` of `@cistern/maintenance`.
+   */
+  purgePlan(request: PurgeRequest, signal: AbortSignal): AsyncIterable<PurgePlanLine>;
   /**
    * Confirms a tag at the upstream. Resolves to the result, with the full name as `image`. Rejects for an invalid name as `purge`
    * does, with `name-invalid` for a digest, and as `refreshTag`.
@@ -43,6 +48,7 @@ export function openImageChanges(live: LiveSettings, deps: ImageChangesDeps): Im
   const { index, store } = deps;
   const table = live.derive(({ upstreams }) => createUpstreamTable(upstreams));
   const adoptAs = live.derive(({ upstreams }) => adoptedUpstream(upstreams));
+  const purgeDeps = { index, store, adoptAs, now: index.now };
 
   /**
    * Resolves to the name of a configured upstream, or of an upstream that is no longer configured but whose content is still
@@ -73,11 +79,15 @@ export function openImageChanges(live: LiveSettings, deps: ImageChangesDeps): Im
   return {
     async purge(request) {
       const target = await targetOf(request);
-      const result = await purge({ index, store, adoptAs, now: index.now }, target);
+      const result = await purge(purgeDeps, target);
       if ('purged' in result) return { purged: result.purged };
-      const pins = result.pinnedBy.map(fullNameOf).sort();
-      const which = `${pins.slice(0, maxNamed).join(', ')}${pins.length > maxNamed ? ' and others' : ''}`;
-      return { refused: `Nothing was purged: ${which} ${pins.length > 1 ? 'are' : 'is'} pinned. Unpin first.` };
+      return { refused: `Nothing was purged: ${describePins(result.pinnedBy)}. Unpin first.` };
+    },
+    async *purgePlan(request, signal) {
+      for await (const item of planPurge(purgeDeps, await targetOf(request), signal))
+        if ('tag' in item) yield { tag: fullNameOf(imageOf(item.tag)) };
+        else if ('total' in item) yield { result: item.total };
+        else yield { error: { message: `Nothing would be purged: ${describePins(item.pinnedBy)}. Unpin first.` } };
     },
     async refresh(text) {
       const image = resolveImage(table(), text);
@@ -87,6 +97,17 @@ export function openImageChanges(live: LiveSettings, deps: ImageChangesDeps): Im
       return { image: fullNameOf(image), ...(await refreshTag(deps, { upstream, repository, tag: reference.tag })) };
     },
   };
+}
+
+function imageOf({ tag, ...key }: TagKey): ImageName {
+  return { ...key, reference: { kind: 'tag', tag } };
+}
+
+/** Returns for example `quay.io/a:1 is pinned`. */
+function describePins(pinnedBy: readonly ImageName[]): string {
+  const pins = pinnedBy.map(fullNameOf).sort();
+  const which = `${pins.slice(0, maxNamed).join(', ')}${pins.length > maxNamed ? ' and others' : ''}`;
+  return `${which} ${pins.length > 1 ? 'are' : 'is'} pinned`;
 }
 
 /** The time limit of the job. Usually the deadlines of upstream requests end the job sooner. */

@@ -1,11 +1,19 @@
 // The routes of the cached images. `GET /v1/images` lists them, with search and pages; `GET /v1/images/details?image=` describes
 // one; `GET /v1/top` lists the most pulled. `POST /v1/purge` with one of `{ image, digest, upstream }`, and `POST /v1/refresh`,
-// change images on all nodes.
+// change images on all nodes. `POST /v1/purge/plan` lists what a purge would remove.
 import type { Images } from '@cistern/operations';
-import { imageDetails, imageName, imagePage, purgeAnswer, refreshAnswer, topImages } from '@cistern/operations/api';
+import {
+  imageDetails,
+  imageName,
+  imagePage,
+  purgeAnswer,
+  purgePlanLine,
+  refreshAnswer,
+  topImages,
+} from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { addRoute } from '../http/add-route.ts';
+import { addLinesRoute, addRoute } from '../http/add-route.ts';
 import { Refusal } from '../http/answer.ts';
 
 const imageQuery = z.object({
@@ -70,6 +78,15 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
       if ('refused' in result) throw new Refusal(409, result.refused);
       return result;
     },
+  });
+  addLinesRoute(app, {
+    path: 'POST /v1/purge/plan',
+    tag,
+    summary: 'What a purge would remove now; nothing is removed',
+    description: 'Lines of JSON: a `tag` for each tag, then `result` or `error`. Takes the body of `/v1/purge`.',
+    body: purgeRequest,
+    answer: purgePlanLine,
+    act: ({ body }, signal) => images.purgePlan(body, signal),
   });
   addRoute(app, {
     path: 'POST /v1/refresh',
