@@ -21,7 +21,7 @@ export { createAuthorize } from './policy/authorize.ts';
 export type { Caller, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
 export { createAddressList, networkOf } from './policy/networks.ts';
 export { createRobotToken, openRobotTokens, sealRobots } from './robots/robot-tokens.ts';
-export type { RobotTokens } from './robots/robot-tokens.ts';
+export type { RobotRecord, RobotTokens } from './robots/robot-tokens.ts';
 export { createRobotMethod, watchRobotTokens, watchRobots } from './robots/watch-robots.ts';
 export type { AccessTokens } from './tokens/create-access-tokens.ts';
 export { createMemoryTokenKeys, createStoreTokenKeys } from './tokens/token-keys.ts';

@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { Command } from 'commander';
+import { addNodes } from './commands/nodes.ts';
+import { examples } from './help/examples.ts';
+import { addOtherCommands } from './other-commands.ts';
 import { translateRegistryCommand } from './translate-command.ts';
 import { runCommand } from './testing/start-command.ts';
 
@@ -13,14 +18,42 @@ async function openDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-test('help shows commands and examples, and --version the version', async () => {
+test('help shows the commands in groups on one screen, and --version the version', async () => {
   const { stdout, code } = await runCommand(['--help']);
   assert.equal(code, 0);
-  assert.match(stdout, /serve \[options\] \[file\]/);
-  assert.match(stdout, /cistern serve config\.yml/);
+  assert.match(stdout, /^Run:\n {2}serve +Run the whole cache in one process\n/m);
+  assert.doesNotMatch(stdout, /^Other:/m);
+  const lines = stdout.split('\n');
+  assert.ok(lines.length <= 66, `${lines.length} lines`);
+  assert.ok(Math.max(...lines.map((line) => line.length)) <= 90);
   const version = await runCommand(['--version']);
   assert.equal(version.code, 0);
   assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+/** These have no result: nodes run until they are stopped. The others are only groups of commands. */
+const withoutJson = new Set(['serve', 'frontend', 'worker', 'admin', 'user', 'token', 'index']);
+
+test('every command has examples and --json', async () => {
+  const program = new Command('cistern');
+  const terminal = { env: {}, stdout: { write() {}, fd: 1 }, stderr: { write() {} }, stdin: Readable.from([]) };
+  addNodes(program, terminal);
+  addOtherCommands(program, terminal);
+  const walk = ({ commands }: Command, parent: string): [string, Command][] =>
+    commands.flatMap((command) => {
+      const name = `${parent}${command.name()}`;
+      return [[name, command], ...walk(command, `${name} `)] as [string, Command][];
+    });
+  const all = new Map(walk(program, ''));
+  assert.deepEqual([...all.keys()].toSorted(), Object.keys(examples).toSorted());
+  for (const [name, command] of all)
+    assert.equal(
+      command.options.some(({ long }) => long === '--json'),
+      !withoutJson.has(name),
+      name,
+    );
+  const help = await runCommand(['help', 'purge']);
+  assert.match(help.stdout, /^Examples:\n {2}cistern purge nginx:1\.27/m);
 });
 
 test('an unknown command or option fails with an error of one line', async () => {

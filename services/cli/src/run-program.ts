@@ -7,6 +7,8 @@ import { StartError } from '@cistern/runtime';
 import { CertificateError } from '@cistern/tls';
 import { Command, CommanderError } from 'commander';
 import { addNodes } from './commands/nodes.ts';
+import { addExamples } from './help/examples.ts';
+import { afterHelp } from './help/groups.ts';
 import { version } from './node/version.ts';
 import { CommandError } from './terminal/command-error.ts';
 import type { Terminal } from './terminal/terminal.ts';
@@ -41,13 +43,31 @@ async function buildProgram(terminal: Terminal, args: readonly string[]): Promis
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
     })
-    .showHelpAfterError('(see cistern --help)');
+    .showHelpAfterError('(see cistern --help)')
+    .configureHelp({ subcommandTerm: termOf })
+    .optionsGroup('Options:')
+    .addHelpText('after', afterHelp)
+    .addHelpCommand(
+      new Command('help')
+        .argument('[command]')
+        .description('Show the options and examples of a command')
+        .helpGroup('Set up:'),
+    );
   addNodes(program, terminal);
   const [first = ''] = args;
-  if (program.commands.some((command) => command.name() === first)) return program;
+  if (program.commands.some((command) => command.name() === first)) {
+    addExamples(program);
+    return program;
+  }
   const { addOtherCommands } = await import('./other-commands.ts');
   addOtherCommands(program, terminal);
+  addExamples(program);
   return program;
+}
+
+/** The list of all commands has no room for their arguments. */
+function termOf(command: Command): string {
+  return command.parent?.parent === null ? command.name() : `${command.name()} ${command.usage()}`;
 }
 
 /** Prints why a command failed. An error that is not made for the user is a bug of Cistern, so its stack is printed. */

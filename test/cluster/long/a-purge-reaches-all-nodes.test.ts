@@ -43,11 +43,8 @@ test('a refresh updates the tag on all nodes', async (t) => {
     (await answers('manifests/latest')).map(({ headers }) => headers['docker-content-digest'] as string);
   assert.deepEqual(new Set(await named()), new Set([before.digest]));
   const refreshed = JSON.parse(await run('refresh', 'app', '--json')) as object;
-  assert.deepEqual(refreshed, {
-    image: 'docker.io/library/app:latest',
-    before: before.digest,
-    after: after.digest,
-  });
+  const result = { image: 'docker.io/library/app:latest', before: before.digest, after: after.digest };
+  assert.deepEqual(refreshed, { results: [{ target: 'app', ...result }] });
   const sinceMs = performance.now();
   await until(
     'every frontend names the new image',
@@ -68,9 +65,11 @@ test('purged content is served by no node, even after a rebuild, until it is fet
   assert.deepEqual(new Set(await statuses()), new Set([200]));
 
   await upstream.refuseConnections();
-  const { purged } = JSON.parse(await run('purge', 'app', '--json')) as { readonly purged: object };
+  const { results } = JSON.parse(await run('purge', 'app', '--json')) as {
+    readonly results: readonly { readonly purged: object }[];
+  };
   const sinceMs = performance.now();
-  assert.deepEqual(purged, { tags: 1, manifests: 1, blobs: 2 });
+  assert.deepEqual(results[0]?.purged, { tags: 1, manifests: 1, blobs: 2 });
   const isGone = async () => (await statuses()).every((status) => status >= 400);
   await until('no frontend serves purged content', isGone, withinMs);
   t.diagnostic(`no frontend served purged content ${Math.round(performance.now() - sinceMs)} ms after the response`);

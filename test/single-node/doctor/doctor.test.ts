@@ -64,7 +64,7 @@ test('a cache with the one upstream of registry:2 accepts any ns', async (t) => 
 test('a closed port and a server that is no registry are reported', async (t) => {
   const closed = await visit(`http://127.0.0.1:${await freePort()}`);
   assert.deepEqual(closed.findings, [
-    ['FAIL', 'reach', 'nothing listens there: check the port, and that the cache runs'],
+    ['FAIL', 'reach', 'nothing listens there: check the port, and that the server runs'],
   ]);
   assert.equal(closed.code, 1);
   const url = await openServer(t, (_request, response) => response.end('hello'));

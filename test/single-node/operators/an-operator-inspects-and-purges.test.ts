@@ -34,7 +34,7 @@ test('an image is found, inspected, refreshed and purged', async (t) => {
 
   const moved = upstream.addImage('library/app', { tag: 'latest', layers: [{ size: 6_000, seed: 'another layer' }] });
   const refreshed = { image: 'docker.io/library/app:latest', before: old.digest, after: moved.digest };
-  assert.deepEqual(JSON.parse(await run('refresh', 'app', '--json')), refreshed);
+  assert.deepEqual(JSON.parse(await run('refresh', 'app', '--json')), { results: [{ target: 'app', ...refreshed }] });
   const { headers } = await pull('manifests/latest');
   assert.deepEqual([headers['docker-content-digest'], headers['x-cache']], [moved.digest, 'REVALIDATED']);
 
@@ -43,7 +43,12 @@ test('an image is found, inspected, refreshed and purged', async (t) => {
   await run('unpin', 'app:latest');
   assert.equal(await run('purge', 'app'), 'app: removed 1 tag, 1 manifest and 0 blobs.\n');
   assert.equal((await pull('manifests/latest')).headers['x-cache'], 'MISS');
-  const everything = { purged: { tags: 1, manifests: 2, blobs: 1 } };
-  assert.deepEqual(JSON.parse(await run('purge', '--upstream', 'docker.io', '--json')), everything);
+  const counts = { tags: 1, manifests: 2, blobs: 1 };
+  const all = ['purge', '--upstream', 'docker.io', '--json'];
+  assert.match(await run(...all), /^1 cistern: This needs a confirmation, .* Pass --yes, /);
+  assert.partialDeepStrictEqual(JSON.parse(await run(...all, '--dry-run')), {
+    results: [{ target: 'docker.io', tags: ['docker.io/library/app:latest'], total: counts }],
+  });
+  assert.deepEqual(JSON.parse(await run(...all, '--yes')), { results: [{ target: 'docker.io', purged: counts }] });
   assert.equal(await run('images'), '');
 });

@@ -1,32 +1,33 @@
-// A client of the admin API. It connects to the admin node of a cluster, or to the socket of a single node on this
-// machine.
-import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+// A client of the admin API. It connects to an admin server anywhere, or to the socket of a single node on this machine.
+import { request as requestHttp, type IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { createInterface } from 'node:readline';
-import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
-import type { Config } from '@cistern/config';
-import { type DataOptions, readConfig } from '../node/read-config.ts';
+import { explainConnection } from '../http/explain-connection.ts';
+import { trustedAuthorities } from '../http/trusted-authorities.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { type AdminOptions, type AdminTarget, chooseTarget } from './admin-target.ts';
 
-export interface AdminOptions extends DataOptions {
-  readonly url?: string;
-}
+export type { AdminOptions } from './admin-target.ts';
 
 export interface AdminClient {
-  /** The name of the single node or the admin node in messages. */
+  /** The name of the single node or the admin server in messages. */
   readonly name: string;
   /**
    * Yields each line of a response as it arrives. Sends `body` by POST; without `body`, sends GET. Throws
-   * `CommandError` if the node is unreachable or rejects the request.
+   * `CommandError` if the server is unreachable or rejects the request.
    */
   lines<Line>(path: string, body?: object): AsyncGenerator<Line>;
   /** Resolves to the only line of a response. Rejects with the errors that `lines` throws. */
   fetch<Answer>(path: string, body?: object): Promise<Answer>;
 }
 
-/** Throws `CommandError` if there is no valid URL, and `ConfigError` with all problems of the configuration. */
-export function createAdminClient(options: AdminOptions, { env }: Terminal): AdminClient {
-  const target = targetOf(readConfig(options.config, env, options), options.url);
+/** Throws `CommandError` if there is no valid URL, and `ConfigError` with all problems of a configuration it needs. */
+export function createAdminClient(options: AdminOptions, terminal: Pick<Terminal, 'env' | 'stderr'>): AdminClient {
+  return clientOf(chooseTarget(options, terminal));
+}
+
+function clientOf(target: AdminTarget): AdminClient {
   const lines = <Line>(path: string, body?: object) => readLines<Line>(target, path, body);
   return {
     name: target.name,
@@ -38,69 +39,74 @@ export function createAdminClient(options: AdminOptions, { env }: Terminal): Adm
   };
 }
 
-interface AdminTarget {
-  readonly name: string;
-  readonly options: Pick<RequestOptions, 'socketPath' | 'hostname' | 'port'>;
-  readonly authorization?: string | undefined;
-}
-
-/**
- * `url` is the URL of an admin node, which can run on another machine. Unset means the socket in the data directory of
- * the configuration. If the configuration has no such directory, for example in a cluster, unset means `admin.addr`.
- */
-function targetOf(config: Config, url: string | undefined): AdminTarget {
-  const socketPath = url === undefined ? adminSocketPath(config) : undefined;
-  if (socketPath !== undefined) return { name: `The cache at ${socketPath}`, options: { socketPath } };
-  const target = URL.parse(url ?? urlOf(config.admin));
-  if (target?.protocol !== 'http:')
-    throw new CommandError(`${JSON.stringify(url)} is not a valid URL. Write one that begins with http://.`);
-  return {
-    name: `The admin node at ${target.origin}`,
-    options: { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: target.port || 80 },
-    authorization: adminAuthorization(config),
-  };
-}
-
-function urlOf({ address }: Config['admin']): string {
-  if (address === undefined)
-    throw new CommandError('admin.addr is "", so there is no admin node. Set admin.addr, or pass --url.');
-  const { host, port } = address;
-  return `http://${host === undefined || host === '0.0.0.0' ? 'localhost' : host}:${port}`;
-}
-
 async function* readLines<Line>(target: AdminTarget, path: string, body?: object): AsyncGenerator<Line> {
   const answer = await send(target, path, body);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
   // A broken connection ends the iteration without an error. The caller detects this, because the last line is missing.
   answer.on('error', () => {});
-  for await (const line of createInterface({ input: answer })) yield JSON.parse(line) as Line;
+  for await (const line of createInterface({ input: answer })) yield parseLine<Line>(target, line);
 }
 
-function send(
-  { name, options, authorization }: AdminTarget,
+function parseLine<Line>({ name }: AdminTarget, line: string): Line {
+  try {
+    return JSON.parse(line) as Line;
+  } catch {
+    throw new CommandError(`${name} sent no JSON. It is not an admin server of Cistern. Check the URL.`);
+  }
+}
+
+const trust = 'pass the CA certificate with --ca';
+const limit = 'its time limit';
+
+/** Resolves to a response, with its body unread. Rejects with `CommandError` if the server is unreachable. */
+export function send(
+  { name, address, authorization, ca }: AdminTarget,
   path: string,
-  body: object | undefined,
+  body?: object,
 ): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const headers = {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const common = {
+    method: body === undefined ? 'GET' : 'POST',
+    agent: false,
+    headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(authorization !== undefined && { authorization }),
-    };
-    request({ ...options, method: body === undefined ? 'GET' : 'POST', path, headers, agent: false }, resolve)
-      .on('error', (error: NodeJS.ErrnoException) =>
-        reject(new CommandError(`${name} is unreachable (${error.code ?? error.message}). Check that it runs.`)),
-      )
-      .end(body && JSON.stringify(body));
-  });
+    },
+  } as const;
+  const url = 'origin' in address ? new URL(path, address.origin) : undefined;
+  const isSecure = url?.protocol === 'https:';
+  const sent =
+    'socketPath' in address
+      ? requestHttp({ ...common, path, socketPath: address.socketPath })
+      : isSecure
+        ? requestHttps(url ?? '', { ...common, ca: [...trustedAuthorities(ca)] })
+        : requestHttp(url ?? '', common);
+  const whyUnreachable = (error: NodeJS.ErrnoException) =>
+    isSecure
+      ? `${name} is unreachable: ${explainConnection(error, { trust, limit })}.`
+      : `${name} is unreachable (${error.code ?? error.message}). Check that it runs.`;
+  sent
+    .on('response', resolve)
+    .on('error', (error: NodeJS.ErrnoException) => reject(new CommandError(whyUnreachable(error))))
+    .end(body && JSON.stringify(body));
+  return promise;
 }
 
-async function refusalOf({ name }: AdminTarget, answer: IncomingMessage): Promise<string> {
+/** Reads the body of an error response. Resolves to a sentence with the reason and, if there is one, the fix. */
+export async function refusalOf({ name, remedy }: AdminTarget, answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString();
+  const message = messageOf(Buffer.concat(chunks).toString());
+  if (message === undefined)
+    return `${name} returned ${answer.statusCode}. It is not an admin server of Cistern, or it runs another release.`;
+  return `${name} rejected the request: ${message}${answer.statusCode === 401 ? ` ${remedy}` : ''}`;
+}
+
+function messageOf(body: string): string | undefined {
   try {
-    return `${name} rejected the request: ${(JSON.parse(text) as { message: string }).message}`;
+    const { message } = JSON.parse(body) as { readonly message?: unknown };
+    return typeof message === 'string' ? message : undefined;
   } catch {
-    return `${name} returned ${answer.statusCode}. It is not an admin node of Cistern, or it runs another release.`;
+    return undefined;
   }
 }

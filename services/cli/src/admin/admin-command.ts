@@ -1,27 +1,23 @@
-// The common parts of commands that use the admin API of a running cache: options, exit codes, and output as a table or
-// as JSON.
+// The common parts of commands that use the admin API of a running cache: options, exit codes and output.
 import type { Command } from 'commander';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type AdminOptions, createAdminClient } from './admin-client.ts';
 
-export interface ReportOptions extends AdminOptions {
-  readonly json?: true;
-}
+export interface ReportOptions extends AdminOptions, JsonOptions {}
 
 export const reportExitCodes = `
 Exit codes: 0 success; 1 the request to the cache failed, with the reason on standard error.`;
 
+/** Adds a command of the admin API. The caller adds the description and the action. */
 export function addAdminCommand(program: Command, name: string): Command {
-  return program
+  const command = program
     .command(name)
-    .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
-    .option('--data <directory>', 'data directory of a single node, instead of storage.filesystem.rootdirectory')
-    .option('--url <url>', "URL of a cluster's admin node; default: admin.addr on this machine");
-}
-
-/** Adds a command that prints a table or, with `--json`, the response of the admin API. The caller adds the action. */
-export function addReportCommand(program: Command, name: string): Command {
-  return addAdminCommand(program, name).option('--json', "print the admin API's JSON instead of a table");
+    .option('--url <url>', 'URL of an admin server; default: $CISTERN_URL, then the login, then this machine')
+    .option('--ca <file>', 'PEM file of a CA to trust for --url, in addition to those of this machine')
+    .option('--config <file>', 'configuration file of a cache on this machine; default: $REGISTRY_CONFIGURATION_PATH')
+    .option('--data <directory>', 'data directory of a single node on this machine');
+  return addJson(command);
 }
 
 export interface Report<Answer> {
@@ -36,20 +32,10 @@ export interface Report<Answer> {
 /** Adds a command that requests `path` from the admin API and prints the response. */
 export function addReport<Answer>(program: Command, terminal: Terminal, report: Report<Answer>): void {
   const { name, description, path, describe } = report;
-  addReportCommand(program, name)
+  addAdminCommand(program, name)
     .description(description)
     .addHelpText('after', reportExitCodes)
     .action(async (options: ReportOptions) =>
       printAnswer(terminal, options, await createAdminClient(options, terminal).fetch<Answer>(path), describe),
     );
-}
-
-/** Prints a response as one line of JSON, or as the text that `describe` returns. */
-export function printAnswer<Answer>(
-  { stdout }: Terminal,
-  { json }: ReportOptions,
-  answer: Answer,
-  describe: (answer: Answer) => string,
-): void {
-  stdout.write(json === true ? `${JSON.stringify(answer)}\n` : describe(answer));
 }

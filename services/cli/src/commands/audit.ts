@@ -2,8 +2,9 @@
 import type { AuditPage } from '@cistern/admin';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
-import { addReportCommand, printAnswer, reportExitCodes, type ReportOptions } from '../admin/admin-command.ts';
+import { addAdminCommand, reportExitCodes, type ReportOptions } from '../admin/admin-command.ts';
 import { formatTable, formatTime } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface AuditOptions extends ReportOptions {
@@ -13,7 +14,7 @@ interface AuditOptions extends ReportOptions {
 }
 
 export function addAudit(program: Command, terminal: Terminal): void {
-  addReportCommand(program, 'audit')
+  addAdminCommand(program, 'audit')
     .addOption(
       new Option('--kind <kind>', 'action: only actions of operators; refusal: only rejected requests').choices([
         'action',

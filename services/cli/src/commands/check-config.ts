@@ -1,12 +1,12 @@
 // `cistern check-config` prints a summary of a configuration, or all of its mistakes.
 import type { Command } from 'commander';
+import { addJson } from '../terminal/print-answer.ts';
 import { describeConfig } from '../node/describe-config.ts';
 import { readConfig } from '../node/read-config.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addCheckConfig(program: Command, { env, stdout, stderr }: Terminal): void {
-  program
-    .command('check-config')
+  addJson(program.command('check-config'))
     .argument('[file]', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .description('Check a configuration, including REGISTRY_… variables, and print a summary')
     .action((file: string | undefined) => {

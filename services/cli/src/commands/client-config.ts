@@ -5,17 +5,17 @@ import type { Config } from '@cistern/config';
 import { Argument, type Command } from 'commander';
 import { explain } from '../terminal/command-error.ts';
 import { readConfig } from '../node/read-config.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface ClientConfigOptions {
+interface ClientConfigOptions extends JsonOptions {
   readonly config?: string;
   readonly url?: string;
   readonly ca?: string;
 }
 
 export function addClientConfig(program: Command, terminal: Terminal): void {
-  program
-    .command('client-config')
+  addJson(program.command('client-config'))
     .addArgument(new Argument('<client>', 'client to configure').choices(Object.keys(clientSetups)))
     .description('Print the configuration files that a client needs to pull through this cache')
     .option(
@@ -33,8 +33,11 @@ async function printSetup(client: string, options: ClientConfigOptions, terminal
   const address = await explain(() => parseCacheAddress(url ?? usualUrl(config), ca));
   const clients = describeClientSetups(address, config.upstreams);
   const { steps } = clients.find(({ name }) => name === client) ?? { steps: [] };
-  for (const { path: file, content, note } of steps)
-    terminal.stdout.write(`# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`);
+  printAnswer(terminal, options, { client, url: address.url, steps }, () =>
+    steps
+      .map(({ path: file, content, note }) => `# ${note}\n${file === undefined ? '' : `# ${file}\n`}${content}\n\n`)
+      .join(''),
+  );
 }
 
 function usualUrl({ http: { address, tls } }: Config): string {

@@ -1,15 +1,16 @@
 // `cistern doctor` tests whether clients on this machine can pull through a cache, and explains each failure.
-import { readFileSync } from 'node:fs';
 import { splitFirstComponent } from '@cistern/oci';
 import { type Command, Option } from 'commander';
 import { parseCacheAddress } from '@cistern/client-config';
 import { CommandError, explain } from '../terminal/command-error.ts';
 import { clientFiles, examineFiles } from '../doctor/client-files.ts';
 import { type Finding, examine } from '../doctor/examine.ts';
-import { createSendRequest } from '../doctor/send-request.ts';
+import { createSendRequest } from '../http/send-request.ts';
+import { readAuthority } from '../http/trusted-authorities.ts';
+import { addJson, type JsonOptions } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface DoctorOptions {
+interface DoctorOptions extends JsonOptions {
   readonly image: string;
   readonly user?: string;
   readonly ca?: string;
@@ -18,15 +19,14 @@ interface DoctorOptions {
 }
 
 export function addDoctor(program: Command, terminal: Terminal): void {
-  program
-    .command('doctor')
+  addJson(program.command('doctor'))
     .argument('<url>', 'URL of the cache for clients')
     .description(
       'Test from this machine whether clients can pull through a cache, and explain each failure. Exits 1 if any check fails',
     )
     .option('--image <image>', 'image to pull, with its registry', 'docker.io/library/busybox:latest')
     .option('--user <name>', 'user to log in as; the password comes from CISTERN_PASSWORD')
-    .option('--ca <file>', "CA certificate of the cache; default: this machine's trust store")
+    .option('--ca <file>', 'PEM file of a CA to trust, in addition to those of this machine')
     .addOption(
       new Option('--client <client>', 'also check the files of this client on this machine').choices(
         Object.keys(clientFiles),
@@ -45,12 +45,15 @@ async function visit(url: string, options: DoctorOptions, terminal: Terminal): P
     throw new CommandError('--user needs a password. Set CISTERN_PASSWORD.');
   const account = user === undefined || password === undefined ? undefined : { user, password };
   const send = createSendRequest(cache.url, ca === undefined ? undefined : readAuthority(ca));
+  const checks: object[] = [];
   const report = ({ check, isOk, message }: Finding) => {
-    terminal.stdout.write(`${isOk ? 'ok  ' : 'FAIL'}  ${check.padEnd(16)}  ${message}\n`);
+    checks.push({ check, result: isOk ? 'ok' : 'fail', message });
+    if (options.json !== true) terminal.stdout.write(`${isOk ? 'ok  ' : 'FAIL'}  ${check.padEnd(16)}  ${message}\n`);
     if (!isOk) terminal.exitCode = 1;
   };
   if (client !== undefined) report({ check: client, ...examineFiles(client, { cache, upstream, root }) });
   await examine({ url: cache.url, send, account, upstream, repository, tag }, report);
+  if (options.json === true) terminal.stdout.write(`${JSON.stringify({ url: cache.url, checks })}\n`);
 }
 
 function parseImage(image: string) {
@@ -61,12 +64,4 @@ function parseImage(image: string) {
       `${JSON.stringify(image)} is not an image with its registry. Write it like docker.io/library/busybox:latest.`,
     );
   return { upstream, repository, tag };
-}
-
-function readAuthority(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CommandError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-  }
 }

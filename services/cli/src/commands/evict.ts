@@ -3,13 +3,14 @@
 import type { EvictionLine } from '@cistern/admin';
 import { parseSize } from '@cistern/config';
 import type { Command } from 'commander';
-import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
-import { addAdminCommand } from '../admin/admin-command.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { CommandError, explain } from '../terminal/command-error.ts';
 import { formatBytes } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface EvictOptions extends AdminOptions {
+interface EvictOptions extends ReportOptions {
   readonly dryRun?: true;
   readonly downTo?: string;
 }
@@ -34,14 +35,21 @@ async function evict(options: EvictOptions, terminal: Terminal): Promise<void> {
   const downToBytes = downTo === undefined ? undefined : await explain(() => parseSize(downTo), '--down-to');
   const cache = createAdminClient(options, terminal);
   const { stdout } = terminal;
+  const isJson = options.json === true;
+  const document = { plan: undefined as Plan | undefined, victims: [] as Victim[] };
   const lines = cache.lines<EvictionLine>('/v1/eviction/plan', { downToBytes });
   for await (const { plan, victim, result, error } of lines) {
     if (error !== undefined) throw new CommandError(error.message);
-    if (plan !== undefined) stdout.write(`${describePlan(plan)}\n`);
-    if (victim !== undefined) stdout.write(`${describeVictim(victim, Date.now())}\n`);
+    if (isJson) {
+      document.plan ??= plan;
+      if (victim !== undefined) document.victims.push(victim);
+    } else {
+      if (plan !== undefined) stdout.write(`${describePlan(plan)}\n`);
+      if (victim !== undefined) stdout.write(`${describeVictim(victim, Date.now())}\n`);
+    }
     if (result === undefined) continue;
     const { victims, bytes } = result;
-    stdout.write(
+    printAnswer(terminal, options, { ...document, total: { victims, bytes } }, () =>
       victims === 0 ? 'Nothing would be evicted.\n' : `${victims} would be evicted, ${formatBytes(bytes)} in total.\n`,
     );
     return;

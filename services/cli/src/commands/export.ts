@@ -9,17 +9,17 @@ import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
 import { type DataOptions, readConfig, requireCluster } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
+import { addJson, type JsonOptions } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { version } from '../node/version.ts';
 
-interface ExportFlags extends DataOptions {
+interface ExportFlags extends DataOptions, JsonOptions {
   readonly output: string;
   readonly platform?: readonly string[];
 }
 
 export function addExport(program: Command, terminal: Terminal): void {
-  program
-    .command('export')
+  addJson(program.command('export'))
     .argument('<image...>', 'images, for example nginx:1.27, quay.io/org/app:v1 or ghcr.io/org/app@sha256:…')
     .requiredOption('-o, --output <file>', 'archive to write; "-" means standard output')
     .option(
@@ -36,6 +36,8 @@ export function addExport(program: Command, terminal: Terminal): void {
 
 async function runExport(images: readonly string[], flags: ExportFlags, terminal: Terminal): Promise<void> {
   const { env, stderr } = terminal;
+  if (flags.json === true && flags.output === '-')
+    throw new CommandError('--json and the archive cannot both use standard output. Pass a file to --output.');
   const config = readConfig(flags.config, env, flags);
   if (config.redis !== undefined) requireCluster(config, 'export', { secret: true });
   const platforms = flags.platform?.map(parsePlatform);
@@ -61,6 +63,7 @@ async function runExport(images: readonly string[], flags: ExportFlags, terminal
     );
   });
   const target = flags.output === '-' ? 'standard output' : flags.output;
+  if (flags.json === true) terminal.stdout.write(`${JSON.stringify({ output: flags.output, ...done })}\n`);
   stderr.write(
     `${done.images} images, ${done.parts} manifests and blobs (${formatBytes(done.bytes)}) are in ${target}.\n`,
   );

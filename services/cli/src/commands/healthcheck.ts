@@ -6,13 +6,13 @@ import type { Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
 import { urlOf } from '../node/open-node.ts';
 import { readConfig } from '../node/read-config.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const limitMs = 3000;
 
 export function addHealthcheck(program: Command, terminal: Terminal): void {
-  program
-    .command('healthcheck')
+  addJson(program.command('healthcheck'))
     .argument('[file]', 'configuration file of the node; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .option(
       '--url <url>',
@@ -23,19 +23,29 @@ export function addHealthcheck(program: Command, terminal: Terminal): void {
     .action((file: string | undefined, options: Options) => healthcheck(file, options, terminal));
 }
 
-interface Options {
+interface Options extends JsonOptions {
   readonly url?: string;
   readonly live?: true;
 }
 
-async function healthcheck(file: string | undefined, { url, live }: Options, terminal: Terminal): Promise<void> {
+async function healthcheck(file: string | undefined, { url, live, json }: Options, terminal: Terminal): Promise<void> {
   const state = live ? 'live' : 'ready';
   const target = healthUrl(url ?? debugUrl(readConfig(file, terminal.env)), live ? '/healthz' : '/readyz');
-  const { status, body } = await get(target).catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(`Not ${state}: ${target.href} is unreachable (${error.code ?? error.message}).`);
-  });
-  if (status !== 200) throw new CommandError(`Not ${state}: ${describe(body) ?? `${target.href} returned ${status}`}.`);
-  terminal.stdout.write(`${state}\n`);
+  const reason = await whyNot(target);
+  if (reason === undefined || json === true)
+    printAnswer(terminal, { json }, { [state]: reason === undefined, reason: reason ?? null }, () => `${state}\n`);
+  if (reason !== undefined) throw new CommandError(`Not ${state}: ${reason}.`);
+}
+
+/** Resolves to the reason why a node is not ready or not live, or to `undefined` if it is. */
+async function whyNot(target: URL): Promise<string | undefined> {
+  try {
+    const { status, body } = await get(target);
+    return status === 200 ? undefined : (describe(body) ?? `${target.href} returned ${status}`);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return `${target.href} is unreachable (${code ?? message})`;
+  }
 }
 
 function debugUrl({ http: { debug } }: Config): string {

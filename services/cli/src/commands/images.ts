@@ -2,8 +2,9 @@
 import type { CachedImage, ImageDetails, ImagePage, TopImages } from '@cistern/admin';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
-import { addAdminCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { formatBytes, formatTable, formatTime } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface LimitedOptions extends ReportOptions {
@@ -14,7 +15,6 @@ interface SearchOptions extends LimitedOptions {
   readonly upstream?: string;
 }
 
-const json: [string, string] = ['--json', "print the admin API's JSON instead of a table"];
 /** The maximum number of entries on one page of the API. */
 const pageSize = 1000;
 
@@ -23,17 +23,14 @@ export function addImages(program: Command, terminal: Terminal): void {
     .argument('[search]', 'part of the name, for example nginx or library/nginx:1.')
     .option('--upstream <name>', 'only images of this upstream')
     .option('--limit <count>', 'maximum number of images', parseLimit, 100)
-    .option(...json)
     .description('List cached tags and their freshness')
     .action((search: string | undefined, options: SearchOptions) => list(search, options, terminal));
   addAdminCommand(program, 'inspect')
     .argument('<image>', 'image, for example nginx:1.27 or quay.io/org/app@sha256:…')
-    .option(...json)
     .description('Show the platforms and layers of an image, how much of it is cached, and its freshness')
     .action((image: string, options: ReportOptions) => inspect(image, options, terminal));
   addAdminCommand(program, 'top')
     .option('--limit <count>', 'maximum number of images', parseLimit, 20)
-    .option(...json)
     .description('List the most pulled images')
     .action((options: LimitedOptions) => top(options, terminal));
 }

@@ -7,15 +7,15 @@ import { CommandError, isFileError } from '../terminal/command-error.ts';
 import { formatBytes, formatTransfer } from '../terminal/format.ts';
 import { type DataOptions, readConfig } from '../node/read-config.ts';
 import { runOnData } from '../node/run-on-data.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface ImportFlags extends DataOptions {
+interface ImportFlags extends DataOptions, JsonOptions {
   readonly overwrite?: boolean;
 }
 
 export function addImport(program: Command, terminal: Terminal): void {
-  program
-    .command('import')
+  addJson(program.command('import'))
     .argument('<bundle>', 'tar archive with an OCI image layout, as "cistern export" writes it')
     .option('--config <file>', 'configuration file; default: $REGISTRY_CONFIGURATION_PATH, else none')
     .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory')
@@ -39,12 +39,16 @@ async function runImport(path: string, flags: ImportFlags, terminal: Terminal): 
       showProgress(`${now.blobsDone} of ${now.blobs} blobs, ${formatTransfer(now, Date.now() - startedAtMs)}`);
     return importBundleOf(config, { path, overwrite, log, metrics: createMetrics(), signal, onProgress });
   });
-  const { images, blobs, blobsKept, bytes } = await done.catch((error: unknown) => {
+  const result = await done.catch((error: unknown) => {
     throw isFileError(error) ? new CommandError(`${path} cannot be read: ${error.message}.`) : error;
   });
-  for (const image of images) report(image, terminal);
-  terminal.stdout.write(
-    `${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were cached before).\n`,
+  for (const image of result.images) if (flags.json !== true || image.result === 'kept') report(image, terminal);
+  printAnswer(
+    terminal,
+    flags,
+    result,
+    ({ images, blobs, blobsKept, bytes }) =>
+      `${images.length} images, ${blobs} blobs (${formatBytes(bytes)}; ${blobsKept} were cached before).\n`,
   );
 }
 

@@ -5,8 +5,9 @@ import type { FillList } from '@cistern/admin';
 import type { Command } from 'commander';
 import { abortOnSignal } from '../terminal/abort-on-signal.ts';
 import { createAdminClient } from '../admin/admin-client.ts';
-import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { formatBytes, formatDuration, formatTable } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface InflightOptions extends ReportOptions {
@@ -24,7 +25,7 @@ const exitCodes = `
 Exit codes: 0 success, or ended by Ctrl-C; 1 the request to the cache failed, with the reason on standard error.`;
 
 export function addInflight(program: Command, terminal: Terminal): void {
-  addReportCommand(program, 'inflight')
+  addAdminCommand(program, 'inflight')
     .option('--once', 'print the table once, also on a terminal')
     .description('Show running fetches from upstreams and their speed')
     .addHelpText('after', exitCodes)

@@ -1,8 +1,9 @@
 // `cistern pin`, `unpin` and `pins` manage images that are never evicted.
 import type { PinAnswer, PinList } from '@cistern/admin';
 import type { Command } from 'commander';
-import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
-import { addAdminCommand } from '../admin/admin-command.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
+import { printAnswer, printEach } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addPin(program: Command, terminal: Terminal): void {
@@ -11,26 +12,28 @@ export function addPin(program: Command, terminal: Terminal): void {
     .description(
       'Pin images, so that they are never evicted. The command fetches nothing; to fetch images, see prewarm',
     )
-    .action((images: string[], options: AdminOptions) => setPins(images, true, options, terminal));
+    .action((images: string[], options: ReportOptions) => setPins(images, true, options, terminal));
   addAdminCommand(program, 'unpin')
     .argument('<image...>', 'images, named as they were pinned')
     .description('Unpin images, so that they can be evicted again')
-    .action((images: string[], options: AdminOptions) => setPins(images, false, options, terminal));
+    .action((images: string[], options: ReportOptions) => setPins(images, false, options, terminal));
   addAdminCommand(program, 'pins')
     .description('List pinned images')
-    .action((options: AdminOptions) => list(options, terminal));
+    .action((options: ReportOptions) => list(options, terminal));
 }
 
-async function setPins(images: readonly string[], pinned: boolean, options: AdminOptions, terminal: Terminal) {
+async function setPins(images: readonly string[], pinned: boolean, options: ReportOptions, terminal: Terminal) {
   const cache = createAdminClient(options, terminal);
-  for (const image of images) {
-    const { image: name, wasPinned } = await cache.fetch<PinAnswer>('/v1/pins', { image, pinned });
-    const unpinned = wasPinned === true ? 'is unpinned' : 'was not pinned';
-    terminal.stdout.write(`${name} ${pinned ? 'is pinned' : unpinned}.\n`);
-  }
+  await printEach(terminal, options, images, {
+    act: (image) => cache.fetch<PinAnswer>('/v1/pins', { image, pinned }),
+    describe({ image, wasPinned }) {
+      const unpinned = wasPinned === true ? 'is unpinned' : 'was not pinned';
+      return `${image} ${pinned ? 'is pinned' : unpinned}.\n`;
+    },
+  });
 }
 
-async function list(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const { pins } = await createAdminClient(options, terminal).fetch<PinList>('/v1/pins');
-  terminal.stdout.write(pins.map((image) => `${image}\n`).join(''));
+async function list(options: ReportOptions, terminal: Terminal): Promise<void> {
+  const answer = await createAdminClient(options, terminal).fetch<PinList>('/v1/pins');
+  printAnswer(terminal, options, answer, ({ pins }) => pins.map((image) => `${image}\n`).join(''));
 }

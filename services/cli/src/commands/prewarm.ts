@@ -1,14 +1,15 @@
 // `cistern prewarm` fetches images into the cache before the first pull.
 import type { PrewarmLine } from '@cistern/admin';
 import type { Command } from 'commander';
-import { type AdminClient, type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
-import { addAdminCommand } from '../admin/admin-command.ts';
+import { type AdminClient, createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { type ProgressLine, showProgress } from '../terminal/show-progress.ts';
+import { printEach } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface PrewarmOptions extends AdminOptions {
+interface PrewarmOptions extends ReportOptions {
   readonly platform?: readonly string[];
 }
 
@@ -27,36 +28,33 @@ export function addPrewarm(program: Command, terminal: Terminal): void {
 
 async function prewarm(images: readonly string[], options: PrewarmOptions, terminal: Terminal): Promise<void> {
   const cache = createAdminClient(options, terminal);
-  const failures: string[] = [];
-  for (const image of images) {
-    const progress = showProgress(terminal, Date.now);
-    try {
-      const result = await bring(cache, image, options.platform ?? [], progress);
-      progress.end();
-      terminal.stdout.write(`${image}: ${result}\n`);
-    } catch (error) {
-      progress.end();
-      if (!(error instanceof CommandError)) throw error;
-      failures.push(`${image}: ${error.message}`);
-    }
-  }
-  if (failures.length > 0) throw new CommandError(failures.join('\ncistern: '));
+  await printEach(terminal, options, images, {
+    async act(image) {
+      const progress = showProgress(terminal, Date.now);
+      try {
+        return await bring(cache, image, options.platform ?? [], progress);
+      } finally {
+        progress.end();
+      }
+    },
+    describe: (result, image) => `${image}: ${describeResult(result)}\n`,
+  });
 }
 
-/** Prewarms an image and returns the result in words. Throws `CommandError` with the reason of a failure. */
+/** Prewarms an image. Throws `CommandError` with the reason of a failure. */
 async function bring(
   cache: AdminClient,
   image: string,
   platforms: readonly string[],
   progress: ProgressLine,
-): Promise<string> {
+): Promise<Result> {
   const speed = createSpeed();
   progress.show(`${image}: requested`);
   for await (const line of cache.lines<PrewarmLine>('/v1/prewarm', { image, platforms })) {
     if (line.progress !== undefined) progress.show(`${image}: ${describeProgress(line.progress, speed)}`);
     const why = line.error ?? line.result?.failure;
     if (why !== undefined) throw new CommandError(why.message);
-    if (line.result !== undefined) return describeResult(line.result);
+    if (line.result !== undefined) return line.result;
   }
   throw new CommandError(
     `${cache.name} closed the connection before the end. Workers complete the fetches that have begun.`,

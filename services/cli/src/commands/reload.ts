@@ -2,8 +2,9 @@
 import type { ReloadAnswer } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
-import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { formatTable } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const failedExitCode = 2;
@@ -11,7 +12,7 @@ const exitCodes = `
 Exit codes: 0 all nodes reloaded; 1 the request to the cache failed; 2 a node rejected its file or did not answer.`;
 
 export function addReload(program: Command, terminal: Terminal): void {
-  addReportCommand(program, 'reload')
+  addAdminCommand(program, 'reload')
     .description(
       'Make all nodes read their configuration files again: upstreams, auth, access, limits and the log level. No connection is closed',
     )

@@ -1,20 +1,23 @@
 // `cistern scrub` shows the last scrub report and the progress of the current scrub.
 import type { ScrubAnswer, ScrubPass, ScrubReport } from '@cistern/admin';
 import type { Command } from 'commander';
-import { type AdminOptions, createAdminClient } from '../admin/admin-client.ts';
-import { addAdminCommand } from '../admin/admin-command.ts';
+import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { formatBytes, formatTime } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addScrub(program: Command, terminal: Terminal): void {
   addAdminCommand(program, 'scrub')
     .description('Show the last scrub report. The running cache scrubs the store automatically')
-    .action((options: AdminOptions) => printScrub(options, terminal));
+    .action((options: ReportOptions) => printScrub(options, terminal));
 }
 
-async function printScrub(options: AdminOptions, terminal: Terminal): Promise<void> {
-  const { report } = await createAdminClient(options, terminal).fetch<ScrubAnswer>('/v1/scrub');
-  terminal.stdout.write(report === null ? 'The store has not been scrubbed yet.\n' : describeReport(report));
+async function printScrub(options: ReportOptions, terminal: Terminal): Promise<void> {
+  const answer = await createAdminClient(options, terminal).fetch<ScrubAnswer>('/v1/scrub');
+  printAnswer(terminal, options, answer, ({ report }) =>
+    report === null ? 'The store has not been scrubbed yet.\n' : describeReport(report),
+  );
 }
 
 function describeReport({ pass, lastEnded, damages }: ScrubReport): string {

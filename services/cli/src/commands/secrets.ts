@@ -8,13 +8,14 @@ import { type FileAccess, ignoreMissing, replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
 import { CommandError, explain } from '../terminal/command-error.ts';
 import { withFile } from '../terminal/file-failure.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 interface SecretFile extends FileAccess {
   readonly name: string;
 }
 
-interface SecretsOptions {
+interface SecretsOptions extends JsonOptions {
   readonly operators: SecretFile;
   readonly password: SecretFile;
   readonly login?: readonly string[];
@@ -23,8 +24,7 @@ interface SecretsOptions {
 const operator = 'admin';
 
 export function addSecrets(program: Command, terminal: Terminal): void {
-  program
-    .command('secrets')
+  addJson(program.command('secrets'))
     .description(
       `Create the missing secrets of a cluster, and the operator ${operator} of the console. Existing secrets stay as they are`,
     )
@@ -57,11 +57,15 @@ function parseSecretFile(text: string): SecretFile {
 async function createSecrets(
   directory: string,
   secrets: readonly SecretFile[],
-  { operators, password, login = [] }: SecretsOptions,
-  { stdout }: Terminal,
+  { operators, password, login = [], json }: SecretsOptions,
+  terminal: Terminal,
 ): Promise<void> {
-  const ensure = (file: SecretFile, create: () => string | Promise<string>) =>
-    ensureFile(join(directory, file.name), file, create);
+  const created: string[] = [];
+  const ensure = async (file: SecretFile, create: () => string | Promise<string>) => {
+    const isNew = await ensureFile(join(directory, file.name), file, create);
+    if (isNew) created.push(file.name);
+    return isNew;
+  };
   for (const file of secrets) await ensure(file, () => randomBytes(32).toString('hex'));
   const isNewPassword = await ensure(password, createPassword);
   const passwordPath = join(directory, password.name);
@@ -69,9 +73,11 @@ async function createSecrets(
   const isNewOperator = await ensure(operators, () =>
     explain(() => setHtpasswdUser('', { user: operator, password: text }), passwordPath),
   );
-  if (isNewOperator) stdout.write(describeLogin(text, login));
-  else if (isNewPassword) stdout.write(describeOldOperator(password.name, operators.name));
-  else stdout.write('All secrets exist.\n');
+  const answer = { directory, created, operator: isNewOperator ? { user: operator, password: text } : null };
+  printAnswer(terminal, { json }, answer, () => {
+    if (isNewOperator) return describeLogin(text, login);
+    return isNewPassword ? describeOldOperator(password.name, operators.name) : 'All secrets exist.\n';
+  });
 }
 
 function describeOldOperator(password: string, operators: string): string {

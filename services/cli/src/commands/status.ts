@@ -2,9 +2,10 @@
 import type { NodeList, Overview } from '@cistern/admin';
 import type { Command } from 'commander';
 import { createAdminClient } from '../admin/admin-client.ts';
+import { addAdminCommand, type ReportOptions } from '../admin/admin-command.ts';
 import { describeHealth, describeProblems } from '../admin/describe-problems.ts';
-import { addReportCommand, printAnswer, type ReportOptions } from '../admin/admin-command.ts';
 import { formatBytes, formatDuration, formatTable, formatTime } from '../terminal/format.ts';
+import { printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const unhealthyExitCode = 2;
@@ -12,7 +13,7 @@ const exitCodes = `
 Exit codes: 0 no critical problem; 1 the request to the cache failed, with the reason on standard error; 2 a critical problem.`;
 
 export function addStatus(program: Command, terminal: Terminal): void {
-  addReportCommand(program, 'status')
+  addAdminCommand(program, 'status')
     .description('Show the health and counters of the cache, and its nodes')
     .addHelpText('after', exitCodes)
     .action((options: ReportOptions) => printStatus(options, terminal));

@@ -1,14 +1,18 @@
 // `cistern token` creates, lists and revokes tokens for machines that pull. The cache can keep running meanwhile.
 import { withRobotTokens } from '@cistern/assembly';
+import type { RobotRecord } from '@cistern/auth';
 import type { Config } from '@cistern/config';
 import type { Command } from 'commander';
 import { CommandError } from '../terminal/command-error.ts';
 import { addAuditEntry } from '../node/open-audit-log.ts';
 import { type DataOptions, readConfig } from '../node/read-config.ts';
 import { commandLog } from '../node/run-on-data.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface CreateOptions extends DataOptions {
+interface TokenOptions extends DataOptions, JsonOptions {}
+
+interface CreateOptions extends TokenOptions {
   readonly expires: string;
   readonly pull?: readonly string[];
 }
@@ -16,8 +20,7 @@ interface CreateOptions extends DataOptions {
 export function addToken(program: Command, terminal: Terminal): void {
   const token = program.command('token').description('Manage tokens with which machines authenticate (auth.robots)');
   const add = (name: string, description: string) =>
-    token
-      .command(name)
+    addJson(token.command(name))
       .description(description)
       .option('--config <file>', 'configuration file of the cache; default: $REGISTRY_CONFIGURATION_PATH, else none')
       .option('--data <directory>', 'data directory, instead of storage.filesystem.rootdirectory');
@@ -29,10 +32,10 @@ export function addToken(program: Command, terminal: Terminal): void {
       'repositories that the token may pull, as upstream/repository: "docker.io/library/*", "ghcr.io/**"; default: all',
     )
     .action((name: string, options: CreateOptions) => create(name, options, terminal));
-  add('list', 'List all tokens').action((options: DataOptions) => list(options, terminal));
+  add('list', 'List all tokens').action((options: TokenOptions) => list(options, terminal));
   add('revoke', 'Revoke a token. It is rejected within seconds')
     .argument('<name>', 'name or id of the token')
-    .action((name: string, options: DataOptions) => revoke(name, options, terminal));
+    .action((name: string, options: TokenOptions) => revoke(name, options, terminal));
 }
 
 async function create(name: string, { expires, pull, ...options }: CreateOptions, terminal: Terminal): Promise<void> {
@@ -51,30 +54,42 @@ async function create(name: string, { expires, pull, ...options }: CreateOptions
     ...(lifetimeMs !== Infinity && { expiresAtMs: createdAtMs + lifetimeMs }),
   };
   const log = commandLog(config, 'warn', terminal);
-  const { token } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
+  const { token, record } = await withRobotTokens(config, log, (tokens) => tokens.create(robot));
   await addAuditEntry(config, { command: 'cistern token create', parameters: robot, log });
   if (!config.auth.robots)
     terminal.stderr.write('warning: the token is rejected until auth.robots is true in the configuration\n');
   terminal.stderr.write(`The token of ${name}, valid ${describeEnd(robot.expiresAtMs)}. It is shown only once:\n`);
-  terminal.stdout.write(`${token}\n`);
+  printAnswer(terminal, options, { token, ...describeRecord(record) }, () => `${token}\n`);
 }
 
-async function list(options: DataOptions, terminal: Terminal): Promise<void> {
+async function list(options: TokenOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
   const records = await withRobotTokens(config, commandLog(config, 'warn', terminal), (tokens) => tokens.list());
-  for (const { id, name, grants, expiresAtMs = Infinity } of records) {
-    const end = expiresAtMs <= Date.now() ? 'expired' : describeEnd(expiresAtMs);
-    terminal.stdout.write(`${name}  ${id}  ${end}  ${grants === undefined ? 'everything' : grants.join(' ')}\n`);
-  }
+  printAnswer(terminal, options, { tokens: records.map(describeRecord) }, () => records.map(lineOf).join(''));
 }
 
-async function revoke(name: string, options: DataOptions, terminal: Terminal): Promise<void> {
+function lineOf({ id, name, grants, expiresAtMs = Infinity }: RobotRecord): string {
+  const end = expiresAtMs <= Date.now() ? 'expired' : describeEnd(expiresAtMs);
+  return `${name}  ${id}  ${end}  ${grants === undefined ? 'everything' : grants.join(' ')}\n`;
+}
+
+/** Returns a record without its hash, for `--json`. Times are milliseconds since 1970. */
+function describeRecord({ id, name, grants, createdAtMs, expiresAtMs }: RobotRecord) {
+  return { id, name, pull: grants ?? null, createdAt: createdAtMs, expiresAt: expiresAtMs ?? null };
+}
+
+async function revoke(name: string, options: TokenOptions, terminal: Terminal): Promise<void> {
   const config = readConfigOf(options, terminal);
   const log = commandLog(config, 'warn', terminal);
   const revoked = await withRobotTokens(config, log, (tokens) => tokens.revoke(name));
   if (revoked === undefined) throw new CommandError(`There is no token with the name or id ${JSON.stringify(name)}.`);
   await addAuditEntry(config, { command: 'cistern token revoke', parameters: { name: revoked.name }, log });
-  terminal.stdout.write(`The token of ${revoked.name} is revoked. It is rejected within seconds.\n`);
+  printAnswer(
+    terminal,
+    options,
+    { revoked: describeRecord(revoked) },
+    () => `The token of ${revoked.name} is revoked. It is rejected within seconds.\n`,
+  );
 }
 
 /** Throws `CommandError` if the store is in memory, because tokens would be lost when this command ends. */

@@ -2,14 +2,13 @@
 // detects a change of the file with the next request.
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from '@cistern/auth';
 import { type FileAccess, replaceFile } from '@cistern/runtime';
 import type { Command } from 'commander';
 import { CommandError, explain } from '../terminal/command-error.ts';
 import { withFile } from '../terminal/file-failure.ts';
+import { addJson, type JsonOptions, printAnswer } from '../terminal/print-answer.ts';
+import { readPassword } from '../terminal/prompt.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export function addUser(program: Command, terminal: Terminal): void {
@@ -17,49 +16,54 @@ export function addUser(program: Command, terminal: Terminal): void {
     .command('user')
     .description('Manage users with passwords: operators (admin.htpasswd) or clients (auth.htpasswd)');
   const file = ['<file>', 'htpasswd file, with bcrypt hashes'] as const;
-  user
-    .command('add')
+  addJson(user.command('add'))
     .argument(...file)
     .argument('<name>', 'name of the user')
     .description(
       'Add a user or change a password. The password is read from a prompt, or from the first line of standard input',
     )
-    .action((path: string, name: string) => add(path, name, terminal));
-  user
-    .command('remove')
+    .action((path: string, name: string, options: JsonOptions) => add(path, name, options, terminal));
+  addJson(user.command('remove'))
     .argument(...file)
     .argument('<name>', 'name of the user')
     .description(
       'Remove a user. The password is rejected from the next request on; access tokens stay valid until they expire',
     )
-    .action((path: string, name: string) => remove(path, name, terminal));
-  user
-    .command('list')
+    .action((path: string, name: string, options: JsonOptions) => remove(path, name, options, terminal));
+  addJson(user.command('list'))
     .argument(...file)
     .description('List the users of a file')
-    .action((path: string) => list(path, terminal));
+    .action((path: string, options: JsonOptions) => list(path, options, terminal));
 }
 
-async function add(path: string, name: string, terminal: Terminal): Promise<void> {
+async function add(path: string, name: string, options: JsonOptions, terminal: Terminal): Promise<void> {
   // The file is read after the prompt, because another operator may change it meanwhile.
   await readUsers(path, { mayBeMissing: true });
-  const password = await readPassword(terminal);
+  const password = await readPassword(terminal, { isNew: true });
   const users = await readUsers(path, { mayBeMissing: true });
   await write(path, await explain(() => setHtpasswdUser(users, { user: name, password }), path));
+  report(options, terminal, { file: path, user: name, result: 'set' });
   terminal.stderr.write(`${name} can log in with this password if the configuration names ${path}.\n`);
 }
 
-async function remove(path: string, name: string, { stderr }: Terminal): Promise<void> {
+async function remove(path: string, name: string, options: JsonOptions, terminal: Terminal): Promise<void> {
   const users = await readUsers(path);
   const left = await explain(() => removeHtpasswdUser(users, name), path);
   if (left === undefined) throw new CommandError(`${path} has no user ${JSON.stringify(name)}.`);
   await write(path, left);
-  stderr.write(`${name} is removed.\n`);
+  report(options, terminal, { file: path, user: name, result: 'removed' });
+  terminal.stderr.write(`${name} is removed.\n`);
 }
 
-async function list(path: string, { stdout }: Terminal): Promise<void> {
+async function list(path: string, options: JsonOptions, terminal: Terminal): Promise<void> {
   const users = await readUsers(path);
-  for (const name of await explain(() => listHtpasswdUsers(users), path)) stdout.write(`${name}\n`);
+  const names = await explain(() => listHtpasswdUsers(users), path);
+  printAnswer(terminal, options, { users: names }, () => names.map((name) => `${name}\n`).join(''));
+}
+
+/** Prints the result of a change for programs. The text for people is on standard error. */
+function report(options: JsonOptions, terminal: Terminal, result: object): void {
+  printAnswer(terminal, options, result, () => '');
 }
 
 async function readUsers(path: string, { mayBeMissing = false } = {}): Promise<string> {
@@ -83,30 +87,4 @@ async function accessOfNewFile(directory: string): Promise<FileAccess | undefine
   if (process.getuid?.() !== 0) return undefined;
   const { uid, gid } = await stat(directory);
   return { uid, gid, mode: 0o640 };
-}
-
-/**
- * On a terminal, reads a password twice without echo. Otherwise, reads the first line of standard input. Rejects with
- * `CommandError` if the two passwords differ or the user presses Ctrl-C.
- */
-async function readPassword({ stdin, stderr }: Pick<Terminal, 'stdin' | 'stderr'>): Promise<string> {
-  if (stdin.isTTY !== true) return (await text(stdin)).split(/\r?\n/, 1)[0] ?? '';
-  const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: silence, terminal: true });
-  const ask = async (question: string) => {
-    stderr.write(question);
-    const answer = await lines.question('');
-    stderr.write('\n');
-    return answer;
-  };
-  const gone = Promise.withResolvers<never>();
-  lines.once('SIGINT', () => gone.reject(new CommandError('Nothing was changed.')));
-  try {
-    const password = await Promise.race([ask('Password: '), gone.promise]);
-    if (password !== (await Promise.race([ask('Repeat password: '), gone.promise])))
-      throw new CommandError('The two passwords differ. Nothing was changed.');
-    return password;
-  } finally {
-    lines.close();
-  }
 }

@@ -2,7 +2,7 @@
 import { type Digest, digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
 import { explainFailure, checkResponse } from './explain-failure.ts';
 import { type Account, logIn } from './log-in.ts';
-import type { Answer, RequestOptions, SendRequest } from './send-request.ts';
+import type { Answer, RequestOptions, SendRequest } from '../http/send-request.ts';
 
 export interface Finding {
   readonly check: string;

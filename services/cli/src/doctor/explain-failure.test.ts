@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explainFailure } from './explain-failure.ts';
-import { createSendRequest } from './send-request.ts';
+import { createSendRequest } from '../http/send-request.ts';
 
 test('a cache that sends no response in time is explained', async (t) => {
   t.mock.method(AbortSignal, 'timeout', () => AbortSignal.abort(new DOMException('too late', 'TimeoutError')));

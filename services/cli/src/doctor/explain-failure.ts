@@ -1,25 +1,10 @@
 // Explains why a cache is unreachable or why its response is unusable, and names the fix.
-import type { Answer } from './send-request.ts';
+import { explainConnection } from '../http/explain-connection.ts';
+import type { Answer } from '../http/send-request.ts';
 
-const causes: readonly (readonly [RegExp, string])[] = [
-  [/ENOTFOUND|EAI_AGAIN/, 'this machine cannot resolve the name: check DNS and the spelling'],
-  [/ECONNREFUSED/, 'nothing listens there: check the port, and that the cache runs'],
-  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/, 'there is no route to it: check routes and firewalls'],
-  [/TimeoutError|AbortError/, 'it sends no response within 30 s: check firewalls, and any proxy in front of the cache'],
-  [
-    /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/,
-    'this machine does not trust the CA of its certificate: pass the CA certificate with --ca, and to clients too',
-  ],
-  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'its certificate is for another name: clients must use a name of the certificate'],
-  [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it, or check the clock of this machine'],
-  [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: check the clock of this machine'],
-  [/CERTIFICATE_REQUIRED/, 'it requires a client certificate (http.tls.clientcas)'],
-  [/EPROTO|WRONG_VERSION_NUMBER/, 'it does not speak TLS there: is it http:// ?'],
-  [
-    /ECONNRESET|socket hang up|HPE_/,
-    'it closes the connection: does it need https://, a client certificate, or a PROXY header?',
-  ],
-];
+/** How long `SendRequest` waits, in words. */
+const limit = '30 s';
+const trust = 'pass the CA certificate with --ca, and to clients too';
 
 /** The fix for each status of the cache's own error responses. It is printed after the message of the response. */
 const remedies: Readonly<Record<number, string>> = {
@@ -34,9 +19,7 @@ const remedies: Readonly<Record<number, string>> = {
 
 /** Returns the reason why a request got no response, with the fix. Returns the error's message for other errors. */
 export function explainFailure(error: unknown): string {
-  const { code = '', name, message } = error as NodeJS.ErrnoException;
-  const text = `${code} ${name} ${message}`;
-  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? message;
+  return explainConnection(error, { trust, limit });
 }
 
 /**

@@ -1,5 +1,5 @@
 // Logs a client in by the method that a cache requires: Basic, or an access token of the cache's token server.
-import type { Answer, SendRequest } from './send-request.ts';
+import type { Answer, SendRequest } from '../http/send-request.ts';
 
 export interface Account {
   readonly user: string;

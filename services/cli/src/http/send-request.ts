@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { trustedAuthorities } from './trusted-authorities.ts';
 
 export interface Answer {
   readonly status: number;
@@ -22,10 +23,12 @@ const timeoutMs = 30_000;
 const maxBytes = 8 * 1024 * 1024;
 
 /**
- * `base` is the URL of the cache. `ca` is the CA certificate in PEM; unset means Node's CA certificates. Requests
+ * `base` is the URL of the cache. `ca` is a CA certificate in PEM to trust, in addition to those of this machine. Requests
  * reject with the error of the system or of TLS, or with an `AbortError` after 30 s.
  */
 export function createSendRequest(base: string, ca: string | undefined): SendRequest {
+  let kept: readonly string[] | undefined;
+  const authorities = () => (kept ??= trustedAuthorities(ca));
   return async (pathOrUrl, { method = 'GET', headers = {} } = {}) => {
     const url = new URL(pathOrUrl, base);
     const request = url.protocol === 'https:' ? requestHttps : requestHttp;
@@ -34,7 +37,7 @@ export function createSendRequest(base: string, ca: string | undefined): SendReq
       headers,
       agent: false,
       signal: AbortSignal.timeout(timeoutMs),
-      ...(ca !== undefined && { ca }),
+      ...(url.protocol === 'https:' && { ca: [...authorities()] }),
     });
     sent.end();
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];

@@ -65,7 +65,7 @@ function dataDirectoryOf({ storage, worker }: Config): string | undefined {
 }
 
 /** Returns Cistern's data directory according to the XDG base directory specification. */
-function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>): string {
+export function defaultRootDirectory(env: Readonly<Record<string, string | undefined>>): string {
   const dataHome = env['XDG_DATA_HOME'];
   if (dataHome !== undefined && isAbsolute(dataHome)) return join(dataHome, 'cistern');
   return join(homedir(), '.local', 'share', 'cistern');

@@ -11,6 +11,8 @@ import { takeOverProcess } from './take-over-process.ts';
 export interface CommandOptions {
   readonly env?: Terminal['env'];
   readonly stdin?: string;
+  /** Makes standard input a terminal, on which the user types `stdin`. */
+  readonly isTyped?: boolean;
   /** Makes standard output a terminal with this many rows. */
   readonly rows?: number;
   /** Receives each text that the command writes to standard output, except the log of a node. */
@@ -35,13 +37,13 @@ export interface StartedCommand {
 /** Resolves when the command has ended, or when its node listens. */
 export async function startCommand(
   args: readonly string[],
-  { env = {}, stdin = '', rows, onWrite }: CommandOptions = {},
+  { env = {}, stdin = '', isTyped = false, rows, onWrite }: CommandOptions = {},
 ): Promise<StartedCommand> {
   const stdout = openOutput();
   let stderr = '';
   const terminal: Terminal = {
     env,
-    stdin: Readable.from([stdin]),
+    stdin: Object.assign(Readable.from([stdin]), isTyped && { isTTY: true }),
     stdout: {
       fd: stdout.fd,
       write(text) {
