@@ -163,7 +163,8 @@ function seriesOf({ url, alternates, credentials }: Connection): readonly Series
   });
 }
 
-function credentialsFor(
+/** Returns the accounts of a registry of an upstream. `alternate` is its URL, or `undefined` for the upstream's own. */
+export function credentialsFor(
   alternate: string | undefined,
   url: string,
   credentials: readonly CredentialConfig[],

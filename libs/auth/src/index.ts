@@ -9,7 +9,7 @@ export type {
 } from './authentication/authenticator.ts';
 export { createAuthenticator, parseBasic } from './authentication/create-authenticator.ts';
 export type { PasswordMethod, TokenMethod } from './authentication/create-authenticator.ts';
-export { listHtpasswdUsers, removeHtpasswdUser, setHtpasswdUser } from './htpasswd/htpasswd-file.ts';
+export { listHtpasswdUsers, parseHtpasswd, removeHtpasswdUser, setHtpasswdUser } from './htpasswd/htpasswd-file.ts';
 export { openHtpasswd } from './htpasswd/open-htpasswd.ts';
 export { unlimited } from './limits/client-limits.ts';
 export type { ClientLimits } from './limits/client-limits.ts';
@@ -17,6 +17,7 @@ export { createFairQueue } from './limits/create-fair-queue.ts';
 export type { FairQueue } from './limits/create-fair-queue.ts';
 export type { SharedTries } from './limits/create-lock-out.ts';
 export { createIssuerKeys, createIssuerKeysFetcher, sealIssuerKeys } from './oidc/issuer-keys.ts';
+export { readIssuerKeys } from './oidc/read-issuer-keys.ts';
 export { createAuthorize } from './policy/authorize.ts';
 export type { Caller, Authorize, Decision, PolicyRule } from './policy/authorize.ts';
 export { createAddressList, networkOf } from './policy/networks.ts';

@@ -18,6 +18,8 @@ export { dockerConfig } from './credentials/docker-config.ts';
 export { openDocuments } from './open/open-documents.ts';
 export type { Documents } from './open/open-documents.ts';
 export { openUpstream } from './open/open-upstream.ts';
+export { probeRegistry } from './open/probe-registry.ts';
+export type { ProbedRegistry } from './open/probe-registry.ts';
 export { openReplaceableUpstream } from './open/replaceable-upstream.ts';
 export type { OpenGeneration, ReplaceableUpstream } from './open/replaceable-upstream.ts';
 export { proxyFor } from './transport/dialer.ts';

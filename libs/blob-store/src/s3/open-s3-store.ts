@@ -1,14 +1,13 @@
 // A blob store in a bucket of S3, MinIO or a compatible server. It has the layout of distribution (registry:2), so it
 // can use a bucket of distribution. Any number of processes may share one bucket.
-import { randomBytes, randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { Digest } from '@cistern/oci';
 import { untilAborted } from '@cistern/runtime';
 import type { BlobStore } from '../blob-store.ts';
 import { blobKey, digestOfBlobKey, quarantineKey } from '../key-layout.ts';
 import { orBodyError } from '../read-body.ts';
-import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs, readWholeBody } from './create-s3-objects.ts';
+import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs } from './create-s3-objects.ts';
 import { beginS3Upload } from './begin-s3-upload.ts';
+import { writeAndRead } from './check-s3-bucket.ts';
 import { createBodySender } from './create-body-sender.ts';
 import { sweepUploads } from './sweep-uploads.ts';
 import { openS3Reader } from './open-s3-reader.ts';
@@ -110,17 +109,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
         bucket.signer.presignedGetObject(bucket.name, nameOf(digest), seconds, type),
       );
     },
-    async check() {
-      const name = bucket.locate(`cistern/checks/${randomUUID()}`);
-      const bytes = randomBytes(64);
-      await bucket.attempt('be written and read', async () => {
-        await bucket.prompt.putObject(bucket.name, name, bytes);
-        const body = await bucket.prompt.getObject(bucket.name, name);
-        const read = await readWholeBody(body as IncomingMessage);
-        if (!read.equals(bytes)) throw new Error('the S3 server returned bytes that differ from the written bytes');
-        await bucket.prompt.removeObject(bucket.name, name);
-      });
-    },
+    check: () => writeAndRead(bucket),
     async sweepUploads(olderThanMs, isFetched = async () => false) {
       const beforeMs = now() - olderThanMs;
       for (const [id, usedAtMs] of lastUseMs) if (usedAtMs < beforeMs) lastUseMs.delete(id);

@@ -72,7 +72,7 @@ function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
  * Checks that the bucket can be used. Lists objects instead of sending HEAD, because the response to HEAD has no body,
  * and so no error code.
  */
-async function probe({ attempt, prompt, name, locate }: S3Bucket): Promise<void> {
+export async function probe({ attempt, prompt, name, locate }: S3Bucket): Promise<void> {
   await attempt('use its bucket', async () => prompt.listObjectsV2Query(name, locate(blobsPrefix), '', '', 1, ''));
 }
 

@@ -1,5 +1,6 @@
 // Checks a cache for everything that clients need, in the order in which clients send their requests.
 import { type Digest, digestOf, manifestAcceptHeader, parseManifest } from '@cistern/oci';
+import { clockDifferenceMs, describeDifference } from '../http/judge-clock.ts';
 import { explainFailure, checkResponse } from './explain-failure.ts';
 import { type Account, logIn } from './log-in.ts';
 import type { Answer, RequestOptions, SendRequest } from '../http/send-request.ts';
@@ -77,19 +78,12 @@ async function reach({ send }: Target): CheckResult<Answer> {
   return [answer, `/v2/ returns ${answer.status}`];
 }
 
-/**
- * The tolerated difference between the clocks. It is the tolerance for tokens of other issuers. The `Date` header (RFC
- * 9110) has whole seconds, which is precise enough.
- */
-const toleranceMs = 60_000;
-
 /** Compares the `Date` header of a response with this machine's clock. Throws an error that names the difference. */
-function judgeClock(date: string | undefined, nowMs = Date.now()): string {
-  const thereMs = Date.parse(date ?? '');
-  if (Number.isNaN(thereMs)) return 'the cache sends no date';
-  const apartMs = Math.abs(nowMs - thereMs);
-  if (apartMs <= toleranceMs) return 'matches this machine';
-  const apart = `${Math.round(apartMs / 60_000)} minutes ${thereMs > nowMs ? 'ahead of' : 'behind'} this machine`;
+function judgeClock(date: string | undefined): string {
+  const differenceMs = clockDifferenceMs(date, Date.now());
+  if (differenceMs === undefined) return 'the cache sends no date';
+  const apart = describeDifference(differenceMs);
+  if (apart === undefined) return 'matches this machine';
   throw new Error(
     `the clock of the cache is ${apart}: set both by NTP, else tokens and certificates seem expired or not yet valid`,
   );

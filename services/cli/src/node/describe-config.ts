@@ -50,7 +50,7 @@ function describeServers(connection: RedisConfig['connection']): string {
 }
 
 /** Returns for example `:5000`, `[::1]:5000`, or the path of a socket. */
-function describeAddress(address: ListenAddress): string {
+export function describeAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return address.path;
   const { host = '', port } = address;
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -71,9 +71,14 @@ export type Row = readonly [label: string, value: string | undefined];
 
 /** Returns indented lines of `<label>  <value>`. */
 export function describeConfig(config: Config): string {
+  return columns(configRows(config));
+}
+
+/** Returns the summary. An empty label continues the list of the previous one. */
+export function configRows(config: Config): readonly (readonly [label: string, value: string])[] {
   const { http, storage, redis, upstreams } = config;
   const { address, explicit } = http.debug;
-  return columns([
+  const rows: readonly Row[] = [
     [
       'registry',
       `${describeAddress(http.address)}${describeTls(http.tls)}${http.proxyProtocol ? ', with the PROXY protocol' : ''}`,
@@ -90,7 +95,8 @@ export function describeConfig(config: Config): string {
     ['workers', describeWorkers(config)],
     [redis === undefined ? 'console' : 'admin', describeAdmin(config.admin)],
     ...upstreams.map((upstream, at): Row => [at === 0 ? 'upstreams' : '', describeUpstream(upstream)]),
-  ]);
+  ];
+  return rows.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
 }
 
 function describeUpstream({ name, url, credentials, isDefault }: Config['upstreams'][number]): string {
