@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { redisConnectionOf } from '@cistern/assembly';
 import type { Config, RedisConfig } from '@cistern/config';
+import { isCacheError } from '@cistern/errors';
 import type { RedisIndex } from '@cistern/index/redis';
 import type { Logger } from '@cistern/telemetry';
 import { describeRedis } from '../node/describe-config.ts';
@@ -9,9 +10,22 @@ import { type Check, checkOf, type Finding, ok, warn } from './finding.ts';
 
 export function serverChecks({ redis, storage }: Config, log: Logger): readonly Check[] {
   const checks: Check[] = [];
-  if (redis !== undefined) checks.push(checkOf('redis', () => checkRedis(redis, log)));
-  if (storage.kind === 's3') checks.push(checkOf('storage.s3', () => checkBucket(storage, log)));
+  if (redis !== undefined) checks.push(checkOf('redis', () => withFix(checkRedis(redis, log), redisFix)));
+  if (storage.kind === 's3') checks.push(checkOf('storage.s3', () => withFix(checkBucket(storage, log), bucketFix)));
   return checks;
+}
+
+const redisFix = 'Check redis.addrs, the account and redis.tls, and that Redis runs.';
+const bucketFix = 'Check storage.s3.regionendpoint, the keys, and the policy of the bucket.';
+
+/** Adds the fix to a failure of the connection. Other errors name their own fix. */
+async function withFix(finding: Promise<Finding>, fix: string): Promise<Finding> {
+  try {
+    return await finding;
+  } catch (error) {
+    if (!isCacheError(error) || /; (?:set|configure) /.test(error.message)) throw error;
+    throw new Error(`${error.message} ${fix}`, { cause: error });
+  }
 }
 
 async function checkRedis(redis: RedisConfig, log: Logger): Promise<Finding> {
