@@ -7,6 +7,7 @@ export { openShared, peerTlsOf } from './open-shared.ts';
 export type { Shared } from './open-shared.ts';
 export { credentialsFor, openUpstreams } from './open-upstreams.ts';
 export { openForConfig, prepareDirectories } from './prepare-directories.ts';
-export { redisConnectionOf, redisOf, sharedTriesOf } from './redis-of.ts';
+export { probeBucket, probeRedis } from './probe-servers.ts';
+export { redisOf, sharedTriesOf } from './redis-of.ts';
 export { traceJobHandlers, tracePeer } from './trace-parts.ts';
 export { importBundleOf, rebuildIndexOf, withRobotTokens } from './with-index-and-store.ts';

@@ -1,4 +1,5 @@
-// real-time: bcrypt hashes in threads, and a server answers
+// real-time: bcrypt hashes in threads
+
 // Tests that `--json` prints one JSON document and nothing else to standard output, for commands without the admin API.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,4 +1,3 @@
-// real-time: the servers are processes
 // Tests `cistern check-config --deep` with a real Redis, a real S3 server, registries and an issuer.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

@@ -12,7 +12,7 @@ import { findDead, selectImage, tagsOf } from './purge-image.ts';
 import { maxHeldAtOnce, repositoriesOf } from './purge-upstream.ts';
 import type { PurgeDeps, Purged, PurgeStep } from './remove-bytes.ts';
 
-export interface PurgeTotal extends Purged {
+interface PurgeTotal extends Purged {
   /** Bytes of these manifests and blobs. */
   readonly bytes: number;
 }
@@ -42,16 +42,21 @@ export async function* planPurge(
       { retryable: true },
     );
   const pins = await listPins(deps.store);
-  const tolerate: PurgeStep['tolerate'] = (action) => action();
-  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal, tolerate };
+  const step: PurgeStep = { ...deps, pins, readPinned: createPinnedDigests(deps), signal, tolerate: failAtOnce };
   if ('upstream' in target) yield* planUpstream(step, target.upstream);
   else if ('image' in target) yield* planImage(step, target.image);
   else yield* planDigest(step, target.digest);
 }
 
+/** A plan has no use if it omits objects that cannot be read. */
+const failAtOnce: PurgeStep['tolerate'] = (action) => action();
+
 async function* planImage(step: PurgeStep, image: ImageName): AsyncGenerator<PurgePlanItem> {
   const found = await selectImage(step, image);
-  if ('pinnedBy' in found) return yield found;
+  if ('pinnedBy' in found) {
+    yield found;
+    return;
+  }
   const { key } = found;
   const dead = await findDead(step, found);
   const cached = new Set((await Array.fromAsync(tagsOf(step, key))).map(({ tag }) => tag));
@@ -62,7 +67,10 @@ async function* planImage(step: PurgeStep, image: ImageName): AsyncGenerator<Pur
 }
 
 async function* planDigest(step: PurgeStep, digest: Digest): AsyncGenerator<PurgePlanItem> {
-  if ((await step.readPinned()).has(digest)) return yield { pinnedBy: await pinsWith(step, digest) };
+  if ((await step.readPinned()).has(digest)) {
+    yield { pinnedBy: await pinsWith(step, digest) };
+    return;
+  }
   let tags = 0;
   const { signal } = step;
   for (const { upstream, repository } of await findHolders(step.index, digest, { limit: Infinity, signal }))
@@ -76,7 +84,10 @@ async function* planDigest(step: PurgeStep, digest: Digest): AsyncGenerator<Purg
 
 async function* planUpstream(step: PurgeStep, upstream: string): AsyncGenerator<PurgePlanItem> {
   const pinnedBy = step.pins.filter((pin) => pin.upstream === upstream);
-  if (pinnedBy.length > 0) return yield { pinnedBy };
+  if (pinnedBy.length > 0) {
+    yield { pinnedBy };
+    return;
+  }
   const total = { tags: 0, manifests: 0, blobs: 0, bytes: 0 };
   for await (const key of repositoriesOf(step, upstream))
     for await (const { tag } of tagsOf(step, key)) {

@@ -42,8 +42,8 @@ test('each account is tried at the token server that the registry names', async 
 
 test('each account is tried at a registry with Basic', async (t) => {
   const { probed } = await probe(t, ({ headers }, response) => {
-    if (headers.authorization === basic) return void response.writeHead(200).end('{}');
-    response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    if (headers.authorization === basic) response.writeHead(200).end('{}');
+    else response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
   });
   assert.deepEqual(resultsOf((await probed).accounts), ['good accepted', 'bad failed', 'gone failed']);
 });

@@ -34,7 +34,7 @@ export interface ProbedRegistry {
   readonly accounts: readonly ProbedAccount[];
 }
 
-export interface ProbedAccount {
+interface ProbedAccount {
   readonly name: string;
   /** `unchecked` means that the registry requires no credentials, or that the source has none. */
   readonly result: 'accepted' | 'unchecked' | 'failed';

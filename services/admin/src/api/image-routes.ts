@@ -82,7 +82,7 @@ export function addImageRoutes(app: FastifyInstance, images: Images): void {
   addLinesRoute(app, {
     path: 'POST /v1/purge/plan',
     tag,
-    summary: 'What a purge would remove now; nothing is removed',
+    summary: 'Tags and content that a purge would remove now; nothing is removed',
     description: 'Lines of JSON: a `tag` for each tag, then `result` or `error`. Takes the body of `/v1/purge`.',
     body: purgeRequest,
     answer: purgePlanLine,

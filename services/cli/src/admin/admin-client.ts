@@ -44,12 +44,12 @@ async function* readLines<Line>(target: AdminTarget, path: string, body?: object
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
   // A broken connection ends the iteration without an error. The caller detects this, because the last line is missing.
   answer.on('error', () => {});
-  for await (const line of createInterface({ input: answer })) yield parseLine<Line>(target, line);
+  for await (const line of createInterface({ input: answer })) yield parseLine(target, line) as Line;
 }
 
-function parseLine<Line>({ name }: AdminTarget, line: string): Line {
+function parseLine({ name }: AdminTarget, line: string): unknown {
   try {
-    return JSON.parse(line) as Line;
+    return JSON.parse(line);
   } catch {
     throw new CommandError(`${name} sent no JSON. It is not an admin server of Cistern. Check the URL.`);
   }

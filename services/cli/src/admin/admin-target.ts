@@ -24,7 +24,7 @@ export interface AdminTarget {
   readonly authorization: string | undefined;
   /** A CA certificate to trust, in PEM. */
   readonly ca?: string | undefined;
-  /** What to do if the server rejects the credentials, or their absence. */
+  /** The fix if the server rejects the credentials, or their absence. */
   readonly remedy: string;
 }
 

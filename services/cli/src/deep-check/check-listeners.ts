@@ -11,7 +11,7 @@ import { type Check, checkOf, fail, type Finding, ok, warn } from './finding.ts'
 
 export function listenerChecks({ http, worker, admin, cluster }: Config): readonly Check[] {
   const { debug } = http;
-  // The listener for metrics and health tells whether a node of this configuration runs here.
+  // The listener for metrics and health shows whether a node of this configuration runs here.
   let isOurs: Promise<boolean> | undefined;
   const nodeRuns = () => (isOurs ??= debug.address === undefined ? Promise.resolve(false) : isNode(debug.address));
   const listeners: readonly (readonly [string, ListenAddress | undefined, isOptional: boolean])[] = [
