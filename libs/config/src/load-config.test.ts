@@ -26,7 +26,8 @@ test("loadConfig accepts registry:2's pull-through file unchanged and without a 
     level: 'info',
     formatter: 'text',
     fields: { service: 'registry' },
-    accessLogEnabled: true,
+    loggedHitsPercent: 100,
+    accessLogEnabled: false,
   });
   assert.deepEqual(config.storage, { kind: 'filesystem', rootDirectory: '/var/lib/registry' });
   assert.deepEqual(config.http.address, { kind: 'tcp', host: undefined, port: 5000 });
@@ -236,7 +237,18 @@ test('net: unix makes addr the path of a socket, as in registry:2', () => {
 test('log.level takes precedence over the old loglevel', () => {
   assert.equal(load('loglevel: DEBUG').log.level, 'debug');
   assert.equal(load('loglevel: debug\nlog: {level: error}').log.level, 'error');
+});
+
+test('the combined format is written on request only, as with the setting of registry:2', () => {
+  assert.equal(load('log: {accesslog: {disabled: no}}').log.accessLogEnabled, true);
   assert.equal(load('log: {accesslog: {disabled: yes}}').log.accessLogEnabled, false);
+});
+
+test('log.hits is all, none or a percentage', () => {
+  const percentOf = (hits: string) => load(`log: {hits: ${hits}}`).log.loggedHitsPercent;
+  assert.deepEqual(['all', 'none', '1%', '0.1 %', '100%'].map(percentOf), [100, 0, 1, 0.1, 100]);
+  for (const hits of ['0.01', '101%', '-1%', 'some'])
+    assert.throws(() => percentOf(hits), /log\.hits.*must be all, none, or a percentage/s);
 });
 
 test('registry:2 keys without effect cause warnings, and those that must not be ignored are rejected', () => {

@@ -1,96 +1,36 @@
-// Writes the lines of a logger as JSON or, like pino-pretty, as text. In most lines, the text format shows the fields exactly as
-// they are in the JSON. Such plain lines are not parsed, so they take only a quarter of the time.
+// Writes the lines of a logger as JSON or as text.
 import type { DestinationStream } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import { createTextFormat } from './text-format.ts';
+import { requestEnded, type RequestLine } from './request-line.ts';
 
-/** The parts of a line. They can be written in both formats without parsing JSON. */
-interface LineParts {
-  readonly level: string;
+interface LineContext {
   /** In ISO form. */
   readonly time: string;
-  /** A JSON object without its braces. */
-  readonly fields: string;
-  readonly message: string;
+  /** The fields of every line, as JSON that begins with a comma, or an empty string. */
+  readonly bindings: string;
 }
 
 export interface LineWriter extends DestinationStream {
   /** Writes a whole line of JSON with its line break, as pino produces it. */
   write(line: string): void;
-  writeParts(parts: LineParts): void;
+  /** Writes the line of a request at level info. No field may contain a secret. */
+  writeRequest(line: RequestLine, context: LineContext): void;
 }
 
 export function writeJson(output: DestinationStream): LineWriter {
   return {
     write: (line) => output.write(line),
-    writeParts: (parts) => output.write(jsonOf(parts)),
+    writeRequest: (line, { time, bindings }) =>
+      output.write(
+        `{"level":"info","time":"${time}"${bindings},${JSON.stringify(line).slice(1, -1)},"msg":"${requestEnded}"}\n`,
+      ),
   };
 }
 
-// Writes each line synchronously, so that no line is lost when the process exits.
 export function writeText(output: DestinationStream): LineWriter {
-  const { formatLine, formatParts } = createTextFormat();
+  const format = createTextFormat();
   return {
-    write: (line) => output.write(formatLine(line)),
-    writeParts: (parts) => output.write(formatParts(parts) ?? formatLine(jsonOf(parts))),
-  };
-}
-
-function jsonOf({ level, time, fields, message }: LineParts): string {
-  return `{"level":"${level}","time":"${time}",${fields}${fields === '' ? '' : ','}"msg":"${message}"}\n`;
-}
-
-// Matches the lines of the logger. A line with an escape or with one of `specialFields` is not plain, because pino-pretty shows
-// such a line differently.
-const plainLine = /^\{"level":"(\w+)","time":"([\d:TZ.-]{24})",?(.*)"msg":"([^"\\]*)"\}\n$/;
-const specialFields = /\\|"(?:err|error|pid|hostname|name|caller|timestamp|time|level|msg|type)":/;
-
-interface TextFormat {
-  /** Formats a line of pino. The result ends with a line break. */
-  formatLine(line: string): string;
-  /**
-   * Formats the parts of a line, with the same result as `formatLine`. Returns `undefined` if only `formatLine` can format the
-   * line.
-   */
-  formatParts(parts: LineParts): string | undefined;
-}
-
-export function createTextFormat(): TextFormat {
-  const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
-  const clock = createClock();
-  // On a terminal pino-pretty uses colours, and formats every line itself.
-  if ((pretty('{"level":"info","time":0,"msg":""}\n') ?? '').includes('\u001B'))
-    return { formatLine: (line) => pretty(line) ?? line, formatParts: () => undefined };
-
-  function formatParts({ level, time, fields, message }: LineParts): string | undefined {
-    if (specialFields.test(fields)) return undefined;
-    return `[${clock(time)}] ${level.toUpperCase()}: ${message}${fields === '' ? '' : ` {${fields}}`}\n`;
-  }
-
-  return {
-    formatParts,
-    formatLine(line) {
-      const [, level, time, fields, message] = plainLine.exec(line) ?? [];
-      if (level === undefined || time === undefined || fields === undefined || message === undefined)
-        return pretty(line) ?? line;
-      return formatParts({ level, time, fields: fields.slice(0, -1), message }) ?? pretty(line) ?? line;
-    },
-  };
-}
-
-/**
- * Returns a function that converts a time in ISO form to the local time of day. It applies the time zone only once per second,
- * because that is slow.
- */
-function createClock(): (iso: string) => string {
-  let lastSecond = '';
-  let shown = '';
-  return (iso) => {
-    const second = iso.slice(0, 19);
-    if (second !== lastSecond) {
-      const at = new Date(iso);
-      shown = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
-      lastSecond = second;
-    }
-    return `${shown}${iso.slice(19, 23)}`;
+    write: (line) => output.write(format.line(line)),
+    writeRequest: (line, { time, bindings }) => output.write(format.request(line, time, bindings)),
   };
 }

@@ -46,7 +46,7 @@ test('the formatter logstash writes JSON', () => {
 test('the formatter text writes readable lines without colours', () => {
   const { log, lines } = capture({ formatter: 'text', fields: { service: 'registry' } });
   log.warn({ password: 'hunter2', repository: 'library/nginx' }, 'upstream is slow');
-  assert.match(lines.join(''), /WARN: upstream is slow .*library\/nginx/);
+  assert.match(lines.join(''), /WARN upstream is slow .*library\/nginx/);
   assert.doesNotMatch(lines.join(''), /hunter2/);
 });
 

@@ -1,10 +1,11 @@
 // The logger of the program. It writes to stdout with pino, as JSON or text, and redacts secrets in every line.
 import { pino } from 'pino';
 import { writeText, writeJson } from './line-writer.ts';
+import { createOutages, type LogWithOutages } from './outages/create-outages.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 import { replaceInstance, serializeError } from './serialize-error.ts';
 
-export type Logger = pino.Logger;
+export type Logger = pino.Logger & LogWithOutages;
 type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 export interface LoggerOptions {
@@ -20,6 +21,7 @@ export interface LoggerOptions {
 /**
  * Creates a logger that writes the names of levels. It redacts every field whose name is that of a secret, at any depth. Errors
  * are written by `serializeError`, and the field `url` by `redactUrl`. Every finished line also passes through `redactText`.
+ * While an outage is under way, warnings and errors that it explains are only counted in its lines. They are written at `debug`.
  */
 export function createLogger({ level, formatter, fields = {}, destination }: LoggerOptions): Logger {
   const output = destination ?? pino.destination({ fd: 1, sync: false });
@@ -33,7 +35,14 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
         err: serializeError,
         url: (url: unknown) => (typeof url === 'string' ? redactUrl(url) : url),
       },
-      hooks: { streamWrite: redactText },
+      hooks: {
+        streamWrite: redactText,
+        logMethod(args, method, level) {
+          const isProblem = level === pino.levels.values['warn'] || level === pino.levels.values['error'];
+          if (isProblem && (this as Logger).outages?.explain(args[0]) === true) this.debug(...args);
+          else method.apply(this, args);
+        },
+      },
     },
     formatter === 'text' ? writeText(output) : writeJson(output),
   );
@@ -47,7 +56,7 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
   ) {
     return prototype.child.call(this, redacted(bindings), options) as pino.Logger<C>;
   };
-  return logger;
+  return Object.assign(logger, { outages: createOutages() });
 }
 
 function redacted(fields: object): Record<string, unknown> {

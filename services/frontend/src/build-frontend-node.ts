@@ -17,13 +17,14 @@ export async function buildFrontendNode(config: NodeConfig, context: NodeContext
 }
 
 export function buildRegistry(
-  { http, storageRedirect, webhooks }: Pick<Config, 'http' | 'storageRedirect' | 'webhooks'>,
+  { http, log, storageRedirect, webhooks }: Pick<Config, 'http' | 'log' | 'storageRedirect' | 'webhooks'>,
   { pushes, ...assembly }: FrontendAssembly,
   context: NodeContext,
 ): Listener {
   const app = buildFrontend({
     ...context,
     ...assembly,
+    loggedHitsPercent: log.loggedHitsPercent,
     headers: http.headers,
     trustedProxies: http.trustedProxies,
     proxyProtocol: http.proxyProtocol,

@@ -105,6 +105,15 @@ export const sizeOrPercentage = valueOf('size or percentage', 'a', (value): Size
   if (Number(percent) >= 100) throw new Error(`"${value}" must be less than 100%`);
   return { percent: Number(percent) };
 });
+/** Parses a percentage, `all` as 100, or `none` as 0. */
+export const percentageOrAll = valueOf('`all`, `none` or percentage', 'one of', (value) => {
+  if (value.toLowerCase() === 'all') return 100;
+  if (value.toLowerCase() === 'none') return 0;
+  const [, percent] = /^(\d+(?:\.\d+)?) ?%$/.exec(value) ?? [];
+  if (percent === undefined || Number(percent) > 100)
+    throw new Error(`must be all, none, or a percentage such as 1%, not "${value}"`);
+  return Number(percent);
+});
 export const network = valueOf('network', 'a', parseNetwork);
 export const platformPattern = valueOf('pattern', 'a', parsePlatformPattern);
 export const registryUrl = valueOf('URL', 'a', parseRegistryUrl);

@@ -3,16 +3,20 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Config } from '@cistern/config';
-import { type AuditLog, createAuditLog, type Logger } from '@cistern/telemetry';
-import { openOutput } from './open-output.ts';
+import { type AuditLog, briefError, createAuditLog, type Logger } from '@cistern/telemetry';
+import { openOutput, reportFailures } from './open-output.ts';
 
 const checkEveryMs = 5000;
+const setting = 'audit.path';
 
 /** Rejects if the file cannot be opened for writing. Entries in the buffer are written when the process exits. */
 export async function openAuditLog(path: string, log: Logger): Promise<AuditLog> {
   const file = openOutput({ dest: path, append: true, mkdir: true });
   await once(file, 'ready');
-  file.on('error', (error: unknown) => log.error({ err: error }, 'failed to write audit log'));
+  reportFailures(file, {
+    onError: (error) => log.error({ err: briefError(error), path, setting }, 'failed to write audit log'),
+    onLost: (bytes) => log.error({ bytes, path, setting }, 'audit lines lost, because the file could not be written'),
+  });
   const inode = async () => (await stat(path).catch(() => undefined))?.ino;
   let opened = await inode();
   const reopenIfMoved = async () => {

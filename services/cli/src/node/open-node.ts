@@ -58,6 +58,9 @@ export async function openNode(
         const urls = urlsOf(await node.listen());
         const { clients, peers, debug } = urls;
         reload.start();
+        const { loggedHitsPercent } = config.log;
+        if (loggedHitsPercent < 100)
+          log.info({ hits: `${loggedHitsPercent}%`, setting: 'log.hits' }, 'logging only a share of hits');
         log.info({ version, node: name, url: clients, fillsUrl: peers, debugUrl: debug, upstreams }, 'listening');
         return urls;
       } catch (error) {

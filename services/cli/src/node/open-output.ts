@@ -27,3 +27,29 @@ export function openOutput(options: Pick<SonicBoomOpts, 'dest' | 'append' | 'mkd
   output.once('close', () => process.off('exit', flush));
   return output;
 }
+
+export interface OutputFailures {
+  /** Called once for each outage of the output. */
+  readonly onError: (error: Error) => void;
+  /** Called after an outage with the number of bytes that could not be kept. */
+  readonly onLost: (bytes: number) => void;
+}
+
+/** Reports that an output cannot be written, once for each outage, and after it that lines were lost. */
+export function reportFailures(output: SonicBoom, { onError, onLost }: OutputFailures): void {
+  let isFailing = false;
+  let lostBytes = 0;
+  output.on('error', (error: Error) => {
+    if (isFailing) return;
+    isFailing = true;
+    onError(error);
+  });
+  output.on('drop', ({ length }: Buffer | string) => (lostBytes += length));
+  output.on('write', () => {
+    isFailing = false;
+    if (lostBytes === 0) return;
+    const bytes = lostBytes;
+    lostBytes = 0;
+    onLost(bytes);
+  });
+}

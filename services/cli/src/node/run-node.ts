@@ -5,10 +5,9 @@ import { type NodeKind, openNode } from './open-node.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { createLogger, type Logger } from '@cistern/telemetry';
 import closeWithGrace from 'close-with-grace';
-import type { SonicBoom } from 'sonic-boom';
 import { createLineBuffer } from '../terminal/create-line-buffer.ts';
 import type { ReloadOptions } from './create-reload.ts';
-import { openOutput } from './open-output.ts';
+import { openOutput, reportFailures } from './open-output.ts';
 import { watchHangup } from './watch-hangup.ts';
 
 /**
@@ -62,33 +61,17 @@ function openLog(
   const output = createLineBuffer({ write: (bytes) => file.write(bytes as unknown as string) });
   file.on('write', output.written);
   const log = createLogger({ level, formatter, fields, destination: output });
-  reportFailures(file, log);
+  reportFailures(file, {
+    onError: ({ message }) =>
+      // `process.stderr` would emit an error if it cannot be written, too.
+      write(standardError, `cistern: the log cannot be written (${message}). The cache continues.\n`, () => {}),
+    onLost: (bytes) => log.warn({ bytes }, 'log lines lost, because the output could not be written'),
+  });
   return {
     log,
-    // Takes a line without its line break. `undefined` means that requests appear only in `log`. A JSON log gets no
-    // plain lines: it already has an object with more fields for each request, and plain lines would break its parsers.
-    accessLog: accessLogEnabled && formatter === 'text' ? (line: string) => output.write(`${line}\n`) : undefined,
+    // Takes a line without its line break. `undefined` means that requests are written to `log`.
+    accessLog: accessLogEnabled ? (line: string) => output.write(`${line}\n`) : undefined,
   };
-}
-
-/** Reports that the log cannot be written, once for each outage, and after it that lines were lost. */
-function reportFailures(file: SonicBoom, log: Logger): void {
-  let isFailing = false;
-  let lostBytes = 0;
-  file.on('error', ({ message }: Error) => {
-    if (isFailing) return;
-    isFailing = true;
-    // `process.stderr` would emit an error if it cannot be written, too.
-    write(standardError, `cistern: the log cannot be written (${message}). The cache continues.\n`, () => {});
-  });
-  file.on('drop', ({ length }: Buffer) => (lostBytes += length));
-  file.on('write', () => {
-    isFailing = false;
-    if (lostBytes === 0) return;
-    const bytes = lostBytes;
-    lostBytes = 0;
-    log.warn({ bytes }, 'log lines lost, because the output could not be written');
-  });
 }
 
 /**

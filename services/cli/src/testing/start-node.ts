@@ -26,7 +26,7 @@ export async function startNode(command: NodeCommand, file: string, env: Termina
   const write = (text: string) => void lines.push(text.trimEnd());
   const { level, formatter, fields, accessLogEnabled } = config.log;
   const log = createLogger({ level, formatter, fields, destination: { write } });
-  const accessLog = accessLogEnabled && formatter === 'text' ? write : undefined;
+  const accessLog = accessLogEnabled ? write : undefined;
   const node = await openNode(config, nodeKinds[command], {
     env,
     log,

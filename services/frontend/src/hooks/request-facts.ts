@@ -1,13 +1,12 @@
-// Creates a record for each request, which handlers annotate. At the end of the response, the record is written to the log and
+// Creates a record for each request, which handlers annotate. At the end of the response, the record is written to the log or
 // the access log, and counted in metrics. The end is the event `close`, because Fastify does not call `onResponse` if a client
 // disconnects during the response.
 import {
   auditRequest,
   createRequestFacts,
   createRequestLog,
-  formatAccessLogLine,
   observeRequest,
-  requestEnded,
+  plainAddress,
   type Logger,
   type RequestAudit,
   type RequestFacts,
@@ -20,8 +19,10 @@ import type { Identity } from '@cistern/auth';
 export interface RequestFactsOptions {
   readonly log: Logger;
   readonly metrics: RequestMetrics;
-  /** Writes a line of the access log. The line has no line break. */
+  /** Writes a line in the combined log format, without its line break. Unset means that requests are written to `log`. */
   readonly accessLog?: ((line: string) => void) | undefined;
+  /** The percentage of hits that are logged. Default: 100. */
+  readonly loggedHitsPercent?: number | undefined;
   readonly audit?: RequestAudit | undefined;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
@@ -59,18 +60,17 @@ declare module 'fastify' {
 }
 
 /** Returns a function that creates the record of a request, and reports it at the end of the response. */
-export function createRequestRecords({ log, metrics, accessLog, audit, now }: RequestFactsOptions) {
-  const logRequest = createRequestLog(log);
+export function createRequestRecords(options: RequestFactsOptions) {
+  const { log, metrics, accessLog, loggedHitsPercent, audit, now } = options;
+  const logRequest = createRequestLog(log, { accessLog, hitsPercent: loggedHitsPercent });
 
   function report(record: RequestRecord): void {
     const { facts } = record;
     if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
     observeRequest(metrics, facts);
-    accessLog?.(formatAccessLogLine(facts));
     if (audit !== undefined) auditRequest(audit, facts);
     const level = levelOf(record);
-    if (level === 'info') logRequest(facts);
-    else log[level]({ ...facts, err: record.failure }, requestEnded);
+    logRequest(facts, level, level === 'info' ? undefined : record.failure);
   }
 
   return (request: FastifyRequest, reply: FastifyReply): void => {
@@ -81,7 +81,7 @@ export function createRequestRecords({ log, metrics, accessLog, audit, now }: Re
       url: request.url,
       protocol: `HTTP/${request.raw.httpVersion}`,
       requestId: request.id,
-      clientIp: request.ip,
+      clientIp: plainAddress(request.ip),
       referer: headers.referer,
       userAgent: headers['user-agent'],
       startedAtMs: now(),

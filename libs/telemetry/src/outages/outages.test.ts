@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CacheError, isCacheError } from '@cistern/errors';
+import { createLogger } from '../logger.ts';
+import { createRequestFacts } from '../request-facts.ts';
+import { createRequestLog } from '../request-log.ts';
+import { watchOutage } from './create-outages.ts';
+
+const away = () =>
+  new CacheError('index-unavailable', 'Redis is away.', {
+    cause: Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
+  });
+
+function open() {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({
+    level: 'info',
+    formatter: 'json',
+    destination: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const watch = (name = '') =>
+    watchOutage(log, {
+      part: 'index',
+      lines: {
+        began: (facts) => log.warn(facts, `${name}began`),
+        lasts: (facts) => log.warn(facts, `${name}lasts`),
+        ended: (facts) => log.warn(facts, `${name}ended`),
+      },
+      explains: (fields) => isCacheError((fields as { readonly err?: unknown }).err, 'index-unavailable'),
+    });
+  const shown = () => lines.splice(0).map(({ level: _, time: __, ...rest }) => rest);
+  return { log, watch, shown };
+}
+
+test('an outage is one line when it begins, one a minute, and one when it ends', async () => {
+  const { watch, shown } = open();
+  const outage = watch();
+  for (let second = 0; second < 150; second += 1) {
+    outage.failed(away());
+    outage.skipped();
+    await delay(1000);
+  }
+  outage.recovered();
+  outage.recovered();
+  const err = { message: 'Redis is away.', code: 'ECONNREFUSED' };
+  assert.deepEqual(
+    shown().map(({ failures, skipped, ...rest }) => rest),
+    [
+      { err, msg: 'began' },
+      { seconds: 60, err, msg: 'lasts' },
+      { seconds: 120, err, msg: 'lasts' },
+      { seconds: 150, msg: 'ended' },
+    ],
+  );
+  outage.failed(away());
+  outage.recovered();
+  assert.deepEqual(shown().at(-1), { seconds: 0, failures: 1, skipped: 0, msg: 'ended' });
+});
+
+test('all places that notice an outage share its lines, and it ends when all have recovered', async () => {
+  const { watch, shown } = open();
+  const [first, second, third] = [watch('first '), watch('second '), watch('third ')];
+  first.failed(away());
+  second.failed(away());
+  third.failed(away());
+  assert.ok(third.isUnderWay());
+  await delay(60_000);
+  first.recovered();
+  third.close();
+  second.failed(away());
+  assert.ok(first.isUnderWay());
+  second.recovered();
+  assert.ok(!first.isUnderWay());
+  assert.deepEqual(
+    shown().map(({ msg, failures }) => [msg, failures]),
+    [
+      ['first began', undefined],
+      ['first lasts', 3],
+      ['first ended', 4],
+    ],
+  );
+});
+
+test('warnings and errors that an outage explains are counted in its lines, also those of child loggers', () => {
+  const { log, watch, shown } = open();
+  const outage = watch();
+  log.warn({ err: away() }, 'before');
+  outage.failed(away());
+  log.child({ part: 'x' }).error({ err: away() }, 'consequence');
+  log.warn({ err: away() }, 'consequence');
+  log.warn({ err: new CacheError('store-unavailable', 'No.') }, 'another cause');
+  log.info({ err: away() }, 'not a problem');
+  outage.recovered();
+  log.warn({ err: away() }, 'after');
+  assert.deepEqual(
+    shown().map(({ msg, failures }) => [msg, failures]),
+    [
+      ['before', undefined],
+      ['began', undefined],
+      ['another cause', undefined],
+      ['not a problem', undefined],
+      ['ended', 3],
+      ['after', undefined],
+    ],
+  );
+});
+
+test('a request that fails during an outage has its own line', () => {
+  const { log, watch, shown } = open();
+  watch().failed(away());
+  createRequestLog(log)(createRequestFacts({ status: 503 }), 'error', away());
+  assert.deepEqual(
+    shown().map(({ msg }) => msg),
+    ['began', 'request'],
+  );
+});
+
+test('a closed place writes no further line', async () => {
+  const { watch, shown } = open();
+  const outage = watch();
+  outage.failed(away());
+  outage.close();
+  await delay(200_000);
+  assert.equal(shown().length, 1);
+});
