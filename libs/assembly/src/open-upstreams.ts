@@ -170,7 +170,9 @@ export function credentialsFor(
   credentials: readonly CredentialConfig[],
 ): readonly CredentialSource[] {
   const { host } = new URL(url);
-  return credentials.filter((one) => one.alternate === alternate).map((one) => sourceOf(one, host));
+  return credentials
+    .filter((one) => one.alternate === alternate)
+    .map((one) => ({ ...sourceOf(one, host), setting: one.setting }));
 }
 
 function sourceOf(credential: CredentialConfig, host: string): CredentialSource {

@@ -1,6 +1,7 @@
 // The index holds the records of tags, manifests, blobs, links and fills in flight. It can be rebuilt from the store.
 // Every method rejects with CacheError `index-unavailable` if the index cannot answer. A missing record is not an
 // error, but `undefined` or `false`.
+import type { LogWithOutages } from '@cistern/telemetry';
 import type { AuditIndex } from './audit.ts';
 import type { BlobIndex, ManifestIndex } from './blobs.ts';
 import type { FillIndex } from './fills.ts';
@@ -95,7 +96,7 @@ export interface ValueIndex {
 }
 
 /** The part of a logger that the index needs. Fields come first, then a constant message. */
-export interface IndexLog {
+export interface IndexLog extends LogWithOutages {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }

@@ -2,3 +2,4 @@
 export { answersWithin, createBriefQuery } from './answers-within.ts';
 export type { QueryBriefly } from './answers-within.ts';
 export type { RedisConnection } from './redis-connection.ts';
+export { type RedisLog, watchIndexOutage } from './watch-index-outage.ts';

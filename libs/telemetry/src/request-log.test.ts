@@ -83,14 +83,13 @@ test('a failed request has the facts that explain it', (t) => {
 test('a JSON line has at most 300 bytes for names of up to 40 characters', (t) => {
   const { write, lines } = open(t, { formatter: 'json' });
   const repository = `library/${'n'.repeat(32)}`;
-  const long = { repository, clientIp: '100.100.100.100', user: 'ada', durationMs: 123_456, bytesSent: 9_999_999_999 };
-  for (const method of ['GET', 'HEAD'])
-    for (const cache of ['HIT', 'MISS', 'JOINED', 'STALE', 'REVALIDATED'] as const) {
-      const sent = method === 'HEAD' ? { bytesSent: 0, durationMs: 12 } : {};
-      if (cache !== 'REVALIDATED') write({ ...blob, ...long, ...sent, method, cache });
-      write({ ...tag, ...long, bytesSent: 99_999, ...sent, method, cache });
-    }
-  assert.ok(lines.length === 18);
+  const long = { repository, clientIp: '100.100.100.100', user: 'ada', durationMs: 12_345, bytesSent: 9_999_999_999 };
+  for (const cache of ['HIT', 'MISS', 'JOINED'] as const) write({ ...blob, ...long, cache });
+  for (const cache of ['HIT', 'MISS', 'STALE', 'REVALIDATED'] as const) write({ ...tag, ...long, cache });
+  // A response to HEAD has no body, and follows no fill.
+  const head = { ...long, method: 'HEAD', bytesSent: 0, durationMs: 12 };
+  for (const cache of ['HIT', 'MISS'] as const) for (const facts of [blob, tag]) write({ ...facts, ...head, cache });
+  assert.equal(lines.length, 11);
   for (const line of lines) assert.ok(Buffer.byteLength(line.trimEnd()) <= 300, `${line.length} ${line}`);
 });
 

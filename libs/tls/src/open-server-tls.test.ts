@@ -86,7 +86,9 @@ test('changed files are loaded automatically', async (t) => {
 });
 
 test('a broken certificate is logged once, the previous one is served, and a fixed one is loaded', async (t) => {
-  const { tls, port, certificate, key, metrics, lines } = await start(t);
+  const { tls, port, certificate, key, metrics, lines } = await start(t, {
+    place: { setting: 'http.tls.certificate', path: '/here.pem' },
+  });
   const failures = () => lines.filter((line) => line.includes('failed to load new certificate'));
   for (const [text, problem] of [
     ['', /not a PEM certificate/],
@@ -101,6 +103,7 @@ test('a broken certificate is logged once, the previous one is served, and a fix
     await tls.reload();
     assert.equal(failures().length, before + 1);
     assert.match(failures().at(-1) ?? '', problem);
+    assert.match(failures().at(-1) ?? '', /"setting":"http\.tls\.certificate","path":"\/here\.pem"/);
     assert.equal(await namesOf(t, port), 'first.test');
   }
   await rm(certificate);

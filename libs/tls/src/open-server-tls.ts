@@ -2,7 +2,7 @@
 // new certificate. An unusable certificate is never served. Open connections are not affected.
 import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import { openPoll } from '@cistern/runtime';
-import type { Logger, TlsMetrics } from '@cistern/telemetry';
+import { type Logger, plainAddress, type TlsMetrics } from '@cistern/telemetry';
 import { createAlpnChallenges } from './alpn-challenges.ts';
 import type { Identity } from './identity-files.ts';
 import { CertificateError, checkAuthorities, describeKeyPair } from './key-pair.ts';
@@ -18,6 +18,8 @@ export interface ServerTlsOptions {
   readonly ciphers: string | undefined;
   /** True if a client without a certificate is allowed to connect. Used only if the identity has client authorities. */
   readonly clientCertificateIsOptional: boolean;
+  /** Names the certificate in log lines. Default: `http.tls`. */
+  readonly place?: { readonly setting: string; readonly path?: string } | undefined;
   readonly log: Logger;
   readonly metrics: TlsMetrics;
   readonly reloadEveryMs?: number;
@@ -44,7 +46,7 @@ export interface ServerTls {
  */
 export async function openServerTls(options: ServerTlsOptions): Promise<ServerTls> {
   const { load, minimumVersion, ciphers = modernCiphers, clientCertificateIsOptional, log, metrics } = options;
-  const { reloadEveryMs = 5000 } = options;
+  const { reloadEveryMs = 5000, place = { setting: 'http.tls' } } = options;
   const servers: Server[] = [];
   const challenges = createAlpnChallenges();
   const base = { minVersion: minimumVersion, ciphers, honorCipherOrder: true };
@@ -59,7 +61,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
     createContext(context);
     metrics.certificateExpiry.set({ listener }, expiresAtMs / 1000);
     const expiresAt = new Date(expiresAtMs).toISOString();
-    if (expiresAtMs < Date.now()) log.error({ ...facts, expiresAt }, 'serving expired certificate');
+    if (expiresAtMs < Date.now()) log.error({ ...facts, ...place, expiresAt }, 'serving expired certificate');
     else log.info({ ...facts, expiresAt }, 'serving certificate');
     return context;
   }
@@ -89,7 +91,7 @@ export async function openServerTls(options: ServerTlsOptions): Promise<ServerTl
       if (times !== 2) return;
       metrics.certificateReloads.inc({ result: 'failed' });
       metrics.causes.note('certificate', listener, error);
-      log.error({ err: error }, 'failed to load new certificate, serving previous one');
+      log.error({ err: error, ...place }, 'failed to load new certificate, serving previous one');
     },
   });
   return {
@@ -139,7 +141,7 @@ function servedText({ pair, clientAuthorities }: Identity): string {
 function watchHandshakes(server: Server, { log, metrics }: Pick<ServerTlsOptions, 'log' | 'metrics'>): void {
   const reject = (socket: TLSSocket, reason: string) => {
     metrics.handshakeFailures.inc({ reason: 'client-certificate' });
-    log.info({ remoteAddress: socket.remoteAddress, reason }, 'rejected client certificate');
+    log.info({ remoteAddress: plainAddress(socket.remoteAddress ?? ''), reason }, 'rejected client certificate');
   };
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;

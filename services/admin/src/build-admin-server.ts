@@ -3,7 +3,7 @@ import type { AdminAccess } from './wiring/open-admin-access.ts';
 import type { Audit, Operations } from '@cistern/operations';
 import { type Overview, type ShownProblem, state, type State } from '@cistern/operations/api';
 import type { Problem, ProblemBoard } from '@cistern/runtime/process';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, plainAddress } from '@cistern/telemetry';
 import type { NodeConfig } from '@cistern/config';
 import {
   fastify,
@@ -107,7 +107,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
 function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { statusCode: status }: FastifyReply) {
   const { method, url, ip, body: parameters, operator, headers } = request;
   if (isReading(request) && (headers.authorization === undefined || ![401, 403, 429].includes(status))) return;
-  const address = ip === '' ? undefined : ip;
+  const address = ip === '' ? undefined : plainAddress(ip);
   const by = operator === '' ? (address ?? 'a user of this machine') : operator;
   audit.action({ by, address, command: `${method} ${url}`, parameters, status });
 }

@@ -94,7 +94,7 @@ test('an index opens without Redis, and works once Redis is available and config
   assert.equal((await index.tags.get(tagRecord('1')))?.tag, tagRecord('1').tag);
   assert.deepEqual(
     warnings.filter((message) => message.startsWith('index')),
-    ['index unavailable, starting without it', 'index still unavailable', 'index available'],
+    ['index unavailable, falling back to memory and store', 'index available again'],
   );
 });
 

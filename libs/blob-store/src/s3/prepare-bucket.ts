@@ -6,6 +6,7 @@ import type { LifecycleRule } from 'minio';
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { codeOf, isUnavailable } from './s3-error.ts';
+import type { StoreLog } from './watch-store.ts';
 
 export interface PrepareBucketOptions {
   /** The endpoint of the S3 server, for errors and log messages. */
@@ -13,39 +14,34 @@ export interface PrepareBucketOptions {
   readonly region: string;
   /** Creates the bucket if it does not exist. */
   readonly createBucket: boolean;
-  readonly log: { warn(fields: object, message: string): void };
+  readonly log: StoreLog;
 }
 
 const retryMs = 2000;
 
 /**
  * Runs `prepareBucket`. If the S3 server is unavailable, resolves nevertheless, and retries until `prepareBucket`
- * succeeds or `close` is called. Logs why the first attempt and the first retry failed. The retry may fail for another
- * reason, such as invalid access keys.
+ * succeeds or `close` is called. The bucket logs the outage. A retry may fail for another reason, such as invalid access
+ * keys, which is then the reason in the log.
  */
 export async function prepareBucketLater(
   bucket: S3Bucket,
   options: PrepareBucketOptions,
 ): Promise<{ close(): Promise<void> } | undefined> {
-  const { log } = options;
-  const fields = { bucket: bucket.name, endpoint: options.endpoint };
   try {
     await prepareBucket(bucket, options);
     return undefined;
   } catch (error) {
     if (!isUnavailable(error)) throw error;
-    log.warn({ err: error, ...fields }, 'store unavailable, starting without it');
+    bucket.watch.begin(error);
   }
   const poll = openPoll({
     everyMs: retryMs,
     async check() {
       await prepareBucket(bucket, options);
-      log.warn(fields, 'store available');
       void poll.close();
     },
-    onFailure(error, times) {
-      if (times === 1) log.warn({ err: error, ...fields }, 'store still unavailable');
-    },
+    onFailure: bucket.watch.begin,
   });
   return poll;
 }

@@ -2,10 +2,12 @@
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { Client } from 'minio';
 import { BodyFailure } from '../read-body.ts';
+import { blobsPrefix } from '../key-layout.ts';
 import { createBodyTransport } from './create-body-transport.ts';
 import { createS3Transport } from './create-s3-transport.ts';
 import { codeOf, isPassing, toStoreError } from './s3-error.ts';
 import { watchSilence } from './watch-silence.ts';
+import { type StoreLog, watchStore } from './watch-store.ts';
 
 export interface S3Access {
   /** `http://127.0.0.1:9000` or `https://s3.example.com`, without a path. */
@@ -26,7 +28,7 @@ export interface S3Access {
   readonly timeoutMs: number;
   /** How long the S3 server may be silent before a request of `prompt` or `bodies` fails. */
   readonly promptMs: number;
-  readonly log: { warn(fields: object, message: string): void };
+  readonly log: StoreLog;
 }
 
 export type S3Bucket = ReturnType<typeof createS3Bucket>;
@@ -46,8 +48,9 @@ export function createS3Bucket(access: S3Access) {
   const account = { region, accessKey, secretKey, pathStyle };
   const silence = watchSilence({
     endpoint: access.endpoint,
-    onChange: (isSilent) =>
-      access.log.warn(place, isSilent ? 'store not responding, failing requests fast' : 'store responding again'),
+    onChange(isSilent) {
+      if (isSilent) watch.begin(failure('respond', Object.assign(new Error('no response'), { code: 'SILENT' })));
+    },
   });
   const connect = (maxConnections: number, silenceMs: number, create = createS3Transport) => {
     const transport = create({ secure: address.useSSL, timeoutMs: silenceMs, maxConnections, silence });
@@ -67,6 +70,18 @@ export function createS3Bucket(access: S3Access) {
     backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 1000 }),
   });
 
+  const watch = watchStore({
+    place,
+    log: access.log,
+    async probe() {
+      try {
+        await prompt.client.listObjectsV2Query(name, `${prefix}${blobsPrefix}`, '', '', 1, '');
+      } catch (error) {
+        throw failure('use its bucket', error);
+      }
+    },
+  });
+
   /** Turns an error, or a fault that the caller found in a response, into `store-unavailable`. */
   const failure = (doing: string, error: unknown) => toStoreError(error, doing, place);
 
@@ -76,10 +91,14 @@ export function createS3Bucket(access: S3Access) {
    */
   async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
     try {
-      return await retrying.execute(action);
+      const result = await retrying.execute(action);
+      watch.succeeded();
+      return result;
     } catch (error) {
       if (error instanceof BodyFailure) throw error;
-      throw failure(doing, error);
+      const failed = failure(doing, error);
+      watch.failed(failed);
+      throw failed;
     }
   }
 
@@ -128,7 +147,10 @@ export function createS3Bucket(access: S3Access) {
     attempt,
     attemptIfPresent,
     failure,
+    /** Logs the outages of the S3 server. */
+    watch,
     close(): void {
+      watch.close();
       silence.close();
       requests.close();
       prompt.close();

@@ -48,13 +48,13 @@ test('a server that does not respond gets no requests until it responds again', 
 
   hangs = true;
   await assert.rejects(store.stat(digest), isUnavailable);
-  while (!logged.some((line) => line.includes('failing requests fast'))) await delay(20);
+  while (!logged.some((line) => line.includes('store unavailable'))) await delay(20);
   const before = requests;
   for (let count = 0; count < 50; count += 1) await assert.rejects(store.stat(digest), isUnavailable);
   assert.equal(requests, before);
 
   hangs = false;
-  while (!logged.some((line) => line.includes('responding again'))) await delay(20);
+  while (!logged.some((line) => line.includes('store available again'))) await delay(20);
   assert.deepEqual(await store.stat(digest), { size: 7 });
   assert.equal(logged.length, quiet + 2);
 });

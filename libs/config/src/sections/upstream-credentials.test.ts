@@ -20,21 +20,30 @@ upstreams:
     budget: {reserve: 30}
 `;
   const hub = load(text, { files }).upstreams[0] ?? assert.fail();
+  const section = 'upstreams.docker.io.credentials';
   assert.deepEqual(
     hub.credentials.map(({ alternate, ...rest }) => ({ ...rest, ...(alternate !== undefined && { alternate }) })),
     [
       {
         kind: 'password',
         name: 'me',
+        setting: 'upstreams.docker.io.username',
         username: 'me',
         password: (hub.credentials[0] as { password: unknown }).password,
       },
-      { kind: 'password-file', name: 'ci', username: 'robot', path: '/secret' },
-      { kind: 'docker-config', name: 'docker', path: '/config.json' },
-      { kind: 'helper', name: 'aws', program: 'docker-credential-ecr-login', keepMs: undefined },
+      { kind: 'password-file', name: 'ci', setting: `${section}.ci`, username: 'robot', path: '/secret' },
+      { kind: 'docker-config', name: 'docker', setting: `${section}.docker`, path: '/config.json' },
+      {
+        kind: 'helper',
+        name: 'aws',
+        setting: `${section}.aws`,
+        program: 'docker-credential-ecr-login',
+        keepMs: undefined,
+      },
       {
         kind: 'password',
         name: 'mirror',
+        setting: `${section}.mirror`,
         username: 'other',
         password: (hub.credentials[4] as { password: unknown }).password,
         alternate: 'https://mirror.example',
@@ -49,7 +58,7 @@ const withHelper = (exec: string) => `proxy: {remoteurl: https://quay.io, userna
 
 test("registry 3's credential helper is the only account of the single upstream", () => {
   const credentials = (exec: string) => load(withHelper(exec)).upstreams[0]?.credentials;
-  const helper = { kind: 'helper', name: 'exec', alternate: undefined, program: '/opt/helper' };
+  const helper = { kind: 'helper', name: 'exec', setting: 'proxy.exec', alternate: undefined, program: '/opt/helper' };
   assert.deepEqual(credentials('{command: /opt/helper}'), [{ ...helper, keepMs: undefined }]);
   assert.deepEqual(credentials('{command: /opt/helper, lifetime: 1h}'), [{ ...helper, keepMs: 3_600_000 }]);
   assert.deepEqual(credentials('{command: /opt/helper, lifetime: 0s}'), [{ ...helper, keepMs: 0 }]);

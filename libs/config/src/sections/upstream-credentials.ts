@@ -25,6 +25,8 @@ export type CredentialEntry = z.output<typeof credentialEntry>;
 export type CredentialConfig = {
   /** The account's name in metrics and logs. */
   readonly name: string;
+  /** The key of the setting to correct if the upstream rejects the account. */
+  readonly setting: string;
   /** The URL of the alternate of these credentials. `undefined` means the upstream itself. */
   readonly alternate: string | undefined;
 } & (
@@ -51,7 +53,9 @@ export function buildCredential(
   context: SectionContext,
 ): CredentialConfig | undefined {
   const { username, password, passwordfile, dockerconfig, helper, alternate } = entry;
-  const common = { name, alternate };
+  // The account of the upstream itself has no section of its own.
+  const setting = path.includes('.credentials.') ? path : `${path}.username`;
+  const common = { name, setting, alternate };
   const others = Object.entries({ dockerconfig, helper }).filter(([, value]) => value !== undefined);
   const hasPassword = username !== undefined || password !== undefined || passwordfile !== undefined;
   if (others.length > 1 || (others.length === 1 && hasPassword)) {
@@ -68,7 +72,7 @@ export function buildCredential(
 }
 
 function buildPassword(
-  common: Pick<CredentialConfig, 'name' | 'alternate'>,
+  common: Pick<CredentialConfig, 'name' | 'setting' | 'alternate'>,
   { username, password: value, passwordfile: file }: CredentialEntry,
   path: string,
   context: SectionContext,

@@ -131,7 +131,14 @@ upstreams:
     timeouts: { connectTimeoutMs: 1000, headersTimeoutMs: 2000, bodyIdleTimeoutMs: 3000, silenceMs: 4000 },
   });
   assert.deepEqual(credentials, [
-    { kind: 'password-file', name: 'robot', username: 'robot', path: '/run/secret', alternate: undefined },
+    {
+      kind: 'password-file',
+      name: 'robot',
+      setting: 'upstreams.internal.username',
+      username: 'robot',
+      path: '/run/secret',
+      alternate: undefined,
+    },
   ]);
   assert.equal(proxyUrl?.reveal(), 'http://proxy:3128/');
   assert.equal(clientCertificate?.certificate, 'CERT');

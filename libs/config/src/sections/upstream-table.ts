@@ -145,6 +145,7 @@ function proxyEntry(
     helper: exec && {
       kind: 'helper',
       name: 'exec',
+      setting: 'proxy.exec',
       alternate: undefined,
       program: exec.command,
       keepMs: exec.lifetime,

@@ -1,6 +1,7 @@
 // Tracks whether a shared index responds, and whether it delivers changes. During an outage no call waits for the
 // index: calls use their fallback, and one probe each second detects the recovery.
 import { isCacheError } from '@cistern/errors';
+import { watchIndexOutage } from '@cistern/redis';
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { keepSubscribed } from '../keep-subscribed.ts';
 import { changesTopic } from '../records.ts';
@@ -25,51 +26,54 @@ export function createReach({ index, log, onChange, onGap }: ReachOptions) {
     isListening = true;
     onGap();
   });
-  const outage = createOutage(log, () => index.check(), onGap);
+  const fallback = createFallback(log, () => index.check(), onGap);
   return {
-    ...outage,
+    ...fallback,
     /** Reports whether this process receives changes now. */
     isListening: () => isListening,
     close(): void {
       isListening = false;
       changes.close();
-      outage.close();
+      fallback.close();
     },
   };
 }
 
-function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () => void) {
-  let startedAtMs: number | undefined;
-  let unwritten = 0;
+function createFallback(log: IndexLog, probe: () => Promise<unknown>, onEnd: () => void) {
+  const outage = watchIndexOutage(log);
+  let isAway = false;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
   function begin(error: unknown, probeNext: () => Promise<unknown>): void {
-    if (startedAtMs !== undefined || isClosed) return;
-    startedAtMs = performance.now();
-    unwritten = 0;
-    log.warn({ err: error }, 'index unavailable, falling back to memory and store');
+    outage.failed(error);
+    if (isAway) return;
+    isAway = true;
     probeLater(probeNext);
   }
 
   function probeLater(probeNext: () => Promise<unknown>): void {
     timer = setTimeout(() => {
-      probeNext().then(end, () => {
-        if (!isClosed) probeLater(probeNext);
+      probeNext().then(end, (error: unknown) => {
+        if (isClosed) return;
+        outage.failed(error);
+        probeLater(probeNext);
       });
     }, probeEveryMs).unref();
   }
 
   function end(): void {
-    if (startedAtMs === undefined) return;
-    const outageMs = Math.round(performance.now() - startedAtMs);
-    startedAtMs = undefined;
-    log.warn({ outageMs, unwritten }, 'index available again');
+    if (!isAway || isClosed) return;
+    isAway = false;
+    outage.recovered();
     onEnd();
   }
 
   async function attempt<T>(call: () => Promise<T>, otherwise: () => T, probeNext: () => Promise<unknown>): Promise<T> {
-    if (startedAtMs !== undefined) return otherwise();
+    if (isAway) {
+      outage.skipped();
+      return otherwise();
+    }
     try {
       return await call();
     } catch (error) {
@@ -85,19 +89,11 @@ function createOutage(log: IndexLog, probe: () => Promise<unknown>, onEnd: () =>
     // does not.
     read: <T>(call: () => Promise<T>, otherwise: () => T): Promise<T> => attempt(call, otherwise, call),
     /** Like `read`, for a write. A write that `otherwise` replaced is not repeated after the outage. */
-    async write<T>(call: () => Promise<T>, otherwise: () => T): Promise<T> {
-      return attempt(
-        call,
-        () => {
-          unwritten += 1;
-          return otherwise();
-        },
-        probe,
-      );
-    },
+    write: <T>(call: () => Promise<T>, otherwise: () => T): Promise<T> => attempt(call, otherwise, probe),
     close() {
       isClosed = true;
       clearTimeout(timer);
+      outage.close();
     },
   };
 }

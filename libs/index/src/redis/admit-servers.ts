@@ -1,5 +1,6 @@
 // Checks that the Redis servers are suitable for the index: before its first call, or as soon as they are available.
 import { CacheError } from '@cistern/errors';
+import { watchIndexOutage } from '@cistern/redis';
 import { type RedisClient, toIndexError } from '@cistern/redis/client';
 import { openPoll, type Poll } from '@cistern/runtime';
 import { Cluster } from 'ioredis';
@@ -34,6 +35,7 @@ export async function admitServers(
     refusal = undefined;
   };
   if (absence === undefined) await admit();
+  const outage = watchIndexOutage(log);
   const poll: Poll | undefined =
     absence &&
     openPoll({
@@ -41,12 +43,12 @@ export async function admitServers(
       async check() {
         if (client.status !== 'ready') return;
         await admit();
-        log.warn({}, 'index available');
+        outage.recovered();
         void poll?.close();
       },
-      onFailure(error, times) {
+      onFailure(error) {
         refusal = error;
-        if (times === 1) log.warn({ err: error }, 'index still unavailable');
+        outage.failed(error);
       },
     });
   return {
@@ -54,7 +56,10 @@ export async function admitServers(
       if (refusal !== undefined) throw refusal;
     },
     hasShardedPubSub: () => isSharded,
-    close: () => void poll?.close(),
+    close() {
+      outage.close();
+      void poll?.close();
+    },
   };
 }
 

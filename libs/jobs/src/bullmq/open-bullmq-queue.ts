@@ -9,7 +9,7 @@ import { overloaded, shuttingDown, timedOut } from '../job-errors.ts';
 import type { JobQueue, QueueState, RunOptions } from '../job-queue.ts';
 import { createOutcomes, subscribeToEndedJobs } from './await-outcomes.ts';
 import { createProbe, createQueueNames, readOutcome } from './job-layout.ts';
-import { type BullmqLog, logOutages } from './log-outages.ts';
+import { type BullmqLog, logQueueErrors } from './log-queue-errors.ts';
 import { openQueues } from './open-queues.ts';
 import { untilReady } from './redis-clients.ts';
 
@@ -51,13 +51,13 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
   const { connection, keyPrefix, maxWaiting, commandTimeoutMs, log } = options;
   const queueNames = createQueueNames(keyPrefix);
   const client = createRedisClient(connection, { commandTimeoutMs });
-  const outages = logOutages(client, log);
+  const errors = logQueueErrors(client, log);
   await untilReady(client, Math.max(2000, 4 * commandTimeoutMs));
 
   const callerId = randomUUID();
   const probe = createProbe(client, callerId);
   const outcomes = createOutcomes(probe);
-  const queues = openQueues({ client, queueNames, probe, maxWaiting, commandTimeoutMs, onError: outages.note });
+  const queues = openQueues({ client, queueNames, probe, maxWaiting, commandTimeoutMs, onError: errors.note });
   const closing = new AbortController();
   client.on('ready', outcomes.probeAll);
   const subscription = subscribeToEndedJobs({
@@ -65,7 +65,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
     channel: queueNames.channelOf(callerId),
     onJob: outcomes.probeNow,
     onSubscribed: outcomes.probeAll,
-    onError: outages.note,
+    onError: errors.note,
   });
 
   const add: typeof queues.add = async (...job) => {

@@ -6,7 +6,7 @@ import type { WorkerIdentity } from '../hand-over.ts';
 import { shuttingDown } from '../job-errors.ts';
 import type { JobHandlers, JobSlots, JobWorkers } from '../job-queue.ts';
 import { announceEnd, createQueueNames } from './job-layout.ts';
-import { type BullmqLog, logOutages } from './log-outages.ts';
+import { type BullmqLog, logQueueErrors } from './log-queue-errors.ts';
 import { performJob, retryDelayMs, type Stopping } from './perform-job.ts';
 import { openWorkingClient } from './redis-clients.ts';
 
@@ -47,7 +47,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
   const { connection, keyPrefix, handlers, slots, place, log } = options;
   const queueNames = createQueueNames(keyPrefix);
   const { client, close: closeClients } = openWorkingClient(connection);
-  const outages = logOutages(client, log);
+  const errors = logQueueErrors(client, log);
 
   const [taking, handling, waiting] = [new AbortController(), new AbortController(), new AbortController()];
   const stopping: Stopping = { taking: taking.signal, handling: handling.signal, waiting: waiting.signal };
@@ -77,11 +77,11 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
       },
     );
     const announce = (jobId: string | undefined): void => {
-      if (jobId !== undefined) announceEnd(client, queueNames, queueName, jobId).catch(outages.note);
+      if (jobId !== undefined) announceEnd(client, queueNames, queueName, jobId).catch(errors.note);
     };
     worker.on('completed', (job) => announce(job.id));
     worker.on('failed', (job) => announce(job?.id));
-    worker.on('error', outages.note);
+    worker.on('error', errors.note);
     return worker;
   });
   await endsWithin(Promise.all(workers.map(async (worker) => worker.waitUntilReady())), readyWithinMs);

@@ -17,7 +17,7 @@ import {
   triedByOf,
   unsealPayload,
 } from './job-layout.ts';
-import type { BullmqLog } from './log-outages.ts';
+import type { BullmqLog } from './log-queue-errors.ts';
 import type { RedisClient } from './redis-clients.ts';
 
 export interface PerformDeps {

@@ -6,7 +6,9 @@ import { CacheError } from '@cistern/errors';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions, serverOptions } from './client-options.ts';
-import { createThrottledWarning, reasonOf, type RedisLog } from './index-error.ts';
+import type { RedisLog } from '../watch-index-outage.ts';
+import { createThrottledWarning, reasonOf } from './index-error.ts';
+import { watchConnection } from './watch-connection.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -51,8 +53,7 @@ export interface Connected {
 export async function connectRedis(connection: RedisConnection, options: ConnectOptions): Promise<Connected> {
   const { commandTimeoutMs, scripts, log, mayBeUnavailable } = options;
   const client = createRedisClient(connection, { commandTimeoutMs, scripts });
-  const warn = createThrottledWarning(log, 'Redis connection failed');
-  client.on('error', warn).on('node error', warn);
+  client.on('node error', createThrottledWarning(log, 'Redis connection failed'));
   let absence: CacheError | undefined;
   try {
     await untilReady(client);
@@ -63,8 +64,9 @@ export async function connectRedis(connection: RedisConnection, options: Connect
       await disconnectRedis(client);
       throw absence;
     }
-    log.warn({ err: absence }, 'index unavailable, starting without it');
   }
+  const outage = watchConnection(client, log);
+  if (absence !== undefined) outage.failed(absence);
   if (client instanceof Cluster) keepSlotsRefreshed(client);
   return { client, absence };
 }

@@ -1,6 +1,7 @@
 // Converts errors of ioredis and Redis to `index-unavailable`, the error of the index, with a reason on which an
 // operator can act.
 import { CacheError, isCacheError } from '@cistern/errors';
+import type { RedisLog } from '../watch-index-outage.ts';
 
 /**
  * Maps the start of an error's message to a reason. The messages are those of ioredis, or begin with the code of an
@@ -42,15 +43,10 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out';
 }
 
-/** The part of a logger that the connections need: fields first, then a constant message. */
-export interface RedisLog {
-  warn(fields: object, message: string): void;
-}
+const quietMs = 60_000;
 
-const quietMs = 10_000;
-
-/** Logs at most one line in ten seconds, because an outage causes an error with every attempt. */
-export function createThrottledWarning(log: RedisLog, message: string): (error: unknown) => void {
+/** Logs at most one line in a minute, because the cause of an error may last. */
+export function createThrottledWarning(log: Pick<RedisLog, 'warn'>, message: string): (error: unknown) => void {
   let quietUntilMs = 0;
   return (error) => {
     if (performance.now() < quietUntilMs) return;

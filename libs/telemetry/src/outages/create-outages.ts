@@ -22,6 +22,8 @@ export interface OutageLines {
 export interface Outage {
   /** Counts a failure. The first one begins the outage. */
   failed(error: unknown): void;
+  /** Counts a failure of an outage that is under way, and that this place does not notice itself. */
+  counted(error: unknown): void;
   /** Counts a call that was not made because of the outage. */
   skipped(): void;
   /** Ends the outage for this place. The outage is over when all places that noticed it have called this. */
@@ -88,6 +90,12 @@ export function createOutages(): Outages {
         failed(error) {
           const state = underWay.get(place.part) ?? begin(outage, place, error);
           state.places.add(outage);
+          state.failures += 1;
+          state.error = error;
+        },
+        counted(error) {
+          const state = underWay.get(place.part);
+          if (state === undefined) return;
           state.failures += 1;
           state.error = error;
         },

@@ -31,7 +31,7 @@ export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Id
   const alpn = new Map<string, AlpnProof>();
 
   function report(problem: string, error?: unknown): void {
-    if (logged !== problem) log.warn({ err: error }, problem);
+    if (logged !== problem) log.warn({ err: error, setting: 'http.tls.letsencrypt' }, problem);
     logged = problem;
   }
 

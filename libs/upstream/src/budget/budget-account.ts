@@ -67,8 +67,15 @@ export function createBudgetAccount(parts: LedgerParts, endpoint: BudgetEndpoint
     const now: Level = budget.remaining <= 0 ? 'exhausted' : budget.remaining <= reserve ? 'reserve' : 'enough';
     if (now === level) return;
     level = now;
-    const facts = { ...labels, remaining: budget.remaining, limit: budget.limit, reserve };
-    if (now === 'enough') log.info(facts, 'pull budget recovered');
+    const facts = {
+      upstream,
+      endpoint: host,
+      account: name,
+      remaining: budget.remaining,
+      limit: budget.limit,
+      reserve,
+    };
+    if (now === 'enough') log.warn(facts, 'pull budget recovered');
     else if (now === 'reserve') log.warn(facts, 'pull budget low, reserved for uncached images');
     else log.warn(facts, 'pull budget exhausted, serving cached tags stale');
   }

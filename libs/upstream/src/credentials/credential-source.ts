@@ -11,6 +11,8 @@ export interface UpstreamCredentials {
 export interface CredentialSource {
   /** The name in the configuration, used in metrics and logs. */
   readonly name: string;
+  /** The key of the setting of this account. Default: the one with the accounts of the upstream. */
+  readonly setting?: string;
   /**
    * Returns the current credentials. `undefined` means that there are none, so requests are anonymous. The method is
    * called for every use, so it caches credentials that have not changed. Rejects with `upstream-refused-us` if the

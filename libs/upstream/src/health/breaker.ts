@@ -2,7 +2,7 @@
 // the registry can recover (decision 0017). A failure of one repository affects that repository only. Only failures of
 // the registry open the breaker (decision 0053).
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { Logger, UpstreamMetrics, UpstreamOperation } from '@cistern/telemetry';
+import { type Logger, type UpstreamMetrics, type UpstreamOperation, watchOutage } from '@cistern/telemetry';
 import { CircuitState, circuitBreaker, handleWhenResult, type IBackoff } from 'cockatiel';
 import { isConnectFailure } from '../transport/network-error.ts';
 import {
@@ -91,6 +91,19 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const isOpen = (): boolean => policy.state === CircuitState.Open && !isAlive;
   const waitMs = (): number => (isOpen() ? Math.max(0, nextPingAtMs - clock()) : 0);
 
+  const outage = watchOutage(log, {
+    part: `upstream ${labels.upstream} ${labels.endpoint}`,
+    lines: {
+      began: (facts) => log.warn({ ...labels, ...facts }, 'circuit breaker opened'),
+      lasts(facts) {
+        // A registry that answers pings may get no request for hours, and is no longer unavailable.
+        if (!isAlive) log.warn({ ...labels, ...facts }, 'circuit breaker still open');
+      },
+      ended: (facts) => log.warn({ ...labels, ...facts }, 'circuit breaker closed'),
+    },
+    explains: (fields) => isOfUpstream(upstream.name, fields),
+  });
+
   function show(stage: keyof typeof stages): void {
     if (isCurrent()) metrics.upstreamEndpointState.set(labels, stages[stage]);
     metrics.upstreamEndpointTransitions.inc({ ...labels, to: stage });
@@ -122,10 +135,10 @@ export function createBreaker(options: BreakerOptions): Breaker {
     const { error, response } = ('value' in reason ? reason.value : {}) as Partial<Outcome>;
     isLocal = error?.isLocal === true;
     const why = response === undefined ? { err: error } : { status: response.status };
-    const cause = response === undefined ? error : `it answered ${response.status}`;
+    const cause = error ?? new Error(`it answered ${response?.status}`);
     if (isCurrent()) metrics.causes.note('endpoint', `${labels.upstream} ${labels.endpoint}`, cause);
-    if (pings === 0) log.warn({ ...labels, ...why }, 'circuit breaker opened');
-    else log.debug({ ...labels, ...why }, 'circuit breaker opened again');
+    if (pings > 0) log.debug({ ...labels, ...why }, 'circuit breaker opened again');
+    outage.failed(cause);
     isAlive = false;
     pingLater();
   });
@@ -133,7 +146,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     if (closed) return;
     show('closed');
     pings = 0;
-    log.info(labels, 'circuit breaker closed');
+    outage.recovered();
   });
 
   /** Decides whether an exchange counts as evidence about the registry. */
@@ -147,6 +160,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   function refuse(): never {
+    outage.skipped();
     const message = `${nameUpstream(upstream)} failed repeatedly, so its circuit breaker is open. Calls resume after it answers a ping.`;
     const detail = { upstream: upstream.name };
     throw new CacheError('upstream-unreachable', message, {
@@ -185,8 +199,19 @@ export function createBreaker(options: BreakerOptions): Breaker {
     close() {
       closed = true;
       clearTimeout(timer);
+      outage.close();
     },
   };
+}
+
+/** Returns true for the fields of a log line about a call that failed because the upstream is unavailable. */
+function isOfUpstream(
+  name: string,
+  { err, upstream }: { readonly err?: unknown; readonly upstream?: unknown },
+): boolean {
+  if (!isCacheError(err, 'upstream-unreachable', 'upstream-timeout')) return false;
+  const { upstream: named } = (err.detail ?? {}) as { readonly upstream?: unknown };
+  return named === name || upstream === name;
 }
 
 /**

@@ -41,6 +41,10 @@ test('a wrong password is sent once, and a right one works without a restart', a
   assert.equal(await isRefused(), 0);
   const lines = logLines.filter((line) => line.includes('upstream credentials'));
   assert.equal(lines.length, 2);
+  const [rejected, accepted] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  for (const line of [rejected, accepted])
+    assert.deepEqual([line?.['account'], line?.['setting']], ['ci', 'upstreams.test.credentials']);
+  assert.match(JSON.stringify(rejected?.['err']), /Correct upstreams\.test\.credentials\./);
   assert.doesNotMatch(logLines.join(''), /wrong|right/);
 });
 

@@ -63,6 +63,8 @@ export function createAccount({
   if (source === undefined)
     return { name: 'anonymous', credentials: async () => undefined, accepted() {}, refused() {} };
   const { name } = source;
+  const { setting = `upstreams.${upstream.name}.credentials` } = source;
+  const shown = { upstream: upstream.name, endpoint: upstream.url.host, account: name, setting };
   const labels = { upstream: upstream.name, endpoint: upstream.url.host, credential: name };
   /**
    * Keyed by the verifier's URL and the repository, and by the URL alone while the credentials count as refused for all
@@ -71,18 +73,27 @@ export function createAccount({
   const refusals = new Map<string, Refusal>();
   let isRefused = false;
 
-  const setRefused = (now: boolean, why: object = {}): void => {
+  const setRefused = (
+    now: boolean,
+    why: { readonly err?: CacheError; readonly repository?: string | undefined } = {},
+  ): void => {
     if (isCurrent()) metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === isRefused) return;
     isRefused = now;
-    const { err: cause } = why as { readonly err?: unknown };
+    const { err: cause = 'the registry refuses it' } = why as { readonly err?: unknown };
     const subject = `${labels.upstream} ${labels.endpoint} ${name}`;
-    if (isCurrent() && now) metrics.causes.note('credential', subject, cause ?? 'the registry refuses it');
-    if (now) log.error({ ...labels, ...why }, 'upstream credentials rejected or unreadable');
-    else log.info(labels, 'upstream credentials accepted again');
+    if (isCurrent() && now) metrics.causes.note('credential', subject, cause);
+    if (now) log.error({ ...shown, ...why }, 'upstream credentials rejected or unreadable');
+    else log.warn(shown, 'upstream credentials accepted again');
   };
   setRefused(false);
 
+  const refusalOf = (): CacheError =>
+    new CacheError(
+      'upstream-refused-us',
+      `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct ${setting}. Changed credentials are tried immediately, unchanged ones after 30 s.`,
+      { detail: { upstream: upstream.name, account: name, setting } },
+    );
   const isInForce = ({ used, atMs }: Refusal, current: UpstreamCredentials): boolean =>
     isSame(used, current) && clock() - atMs < resendAfterMs;
   const dropExpired = (current: UpstreamCredentials): void => {
@@ -102,11 +113,7 @@ export function createAccount({
       if (current === undefined) return undefined;
       const known = [refusals.get(verifier.url), refusals.get(repositoryKey(verifier))];
       if (!known.some((refusal) => refusal !== undefined && isInForce(refusal, current))) return current;
-      throw new CacheError(
-        'upstream-refused-us',
-        `${nameUpstream(upstream)} refused the configured user name and password ("${name}"). Correct them. Changed credentials are tried immediately, unchanged ones after 30 s.`,
-        { detail: { upstream: upstream.name, credential: name } },
-      );
+      throw refusalOf();
     },
     accepted(used, verifier) {
       dropExpired(used);
@@ -126,7 +133,7 @@ export function createAccount({
       if (inARow.length >= maxRefusalsInARow) refusals.set(url, refusal);
       for (const oldest of refusals.keys()) if (refusals.size > maxRefusals) refusals.delete(oldest);
       source.forget?.();
-      setRefused(true, { repository });
+      setRefused(true, { err: refusalOf(), repository });
     },
   };
 }

@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, plainAddress } from '@cistern/telemetry';
 import { createAddressList } from '@cistern/auth';
 import { holdConnections } from '../hooks/limit-connections.ts';
 import { parseProxyHeader, type ProxiedClient } from './parse-proxy-header.ts';
@@ -59,7 +59,10 @@ export function acceptProxiedConnections(server: Server, options: ProxiedConnect
         accept();
       },
       onInvalid(reason) {
-        log.warn({ remoteAddress, reason }, 'closed a connection without a PROXY header');
+        log.warn(
+          { remoteAddress: remoteAddress && plainAddress(remoteAddress), reason },
+          'closed a connection without a PROXY header',
+        );
       },
     });
     waiting.set(socket, refuse);

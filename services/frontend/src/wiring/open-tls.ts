@@ -37,7 +37,8 @@ export async function openTls(
   const { certificates, clientAuthorities } = tls;
   if (certificates.kind === 'files') {
     const load = identityFiles({ ...certificates, clientAuthorities });
-    return { tls: opened(await openServer(tls, load, options)), answerChallenge: undefined };
+    const place = { setting: 'http.tls.certificate', path: certificates.certificate };
+    return { tls: opened(await openServer(tls, load, options, place)), answerChallenge: undefined };
   }
   const { challenge, directory } = certificates;
   const { state, board } = acmeRecords(config, { index, store }, directory);
@@ -50,7 +51,7 @@ export async function openTls(
     now: index.now,
   });
   return {
-    tls: opened(await openServer(tls, load, options)),
+    tls: opened(await openServer(tls, load, options, { setting: 'http.tls.letsencrypt' })),
     answerChallenge: challenge.kind === 'http-01' ? (token) => answerChallenge(board, token) : undefined,
   };
 }
@@ -59,9 +60,10 @@ async function openServer(
   { minimumVersion, ciphers, clientCertificateIsOptional }: TlsConfig,
   load: Parameters<typeof openServerTls>[0]['load'],
   { log, metrics }: Options,
+  place: Parameters<typeof openServerTls>[0]['place'],
 ): Promise<ServerTls> {
   try {
-    return await openServerTls({ load, minimumVersion, ciphers, clientCertificateIsOptional, log, metrics });
+    return await openServerTls({ load, minimumVersion, ciphers, clientCertificateIsOptional, place, log, metrics });
   } catch (error) {
     const { message } = error as Error;
     throw new CertificateError(`TLS cannot be served with the settings of http.tls: ${message}.`, { cause: error });
