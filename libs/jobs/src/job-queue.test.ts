@@ -19,9 +19,9 @@ test('a measured handler works as before, and its duration and result are counte
   assert.equal(await handlers['stat-blob']({} as never, context), null);
   await assert.rejects(handlers['fetch-manifest']({} as never, context), failure);
   const { values } = await metrics.jobDuration.get();
-  const countOf = (job: string, result: string) =>
+  const countOf = (name: string, result: string) =>
     values.find(
-      ({ metricName, labels }) => metricName?.endsWith('_count') && labels.job === job && labels.result === result,
+      ({ metricName, labels }) => metricName?.endsWith('_count') && labels.name === name && labels.result === result,
     )?.value;
   assert.deepEqual([countOf('stat-blob', 'done'), countOf('fetch-manifest', 'failed')], [1, 1]);
   assert.ok((await metrics.jobsRunning.get()).values.every(({ value }) => value === 0));

@@ -133,8 +133,8 @@ export function wrapHandlers(
 
 /** Returns handlers that measure their duration and result. An answer to a client counts as `done`. */
 export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRunning }: JobMetrics): JobHandlers {
-  return wrapHandlers(handlers, (handle, job) => async (payload, context) => {
-    const labels = { job, class: context.class };
+  return wrapHandlers(handlers, (handle, name) => async (payload, context) => {
+    const labels = { name, class: context.class };
     const stop = jobDuration.startTimer(labels);
     jobsRunning.inc({ class: context.class });
     let result = 'failed';

@@ -23,7 +23,7 @@ export type {
   UpstreamOperation,
   UpstreamOutcome,
 } from './metrics/upstream-metrics.ts';
-export { observeCache, observeJobs } from './metrics/observe-cache.ts';
+export { observeCache, observeJobs, observeNodes } from './metrics/observe-cache.ts';
 export type { QueueFacts } from './metrics/observe-cache.ts';
 export { readActivity, readLatencies } from './metrics/read-activity.ts';
 export type { ActivityCounts, UpstreamActivity } from './metrics/read-activity.ts';

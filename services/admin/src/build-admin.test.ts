@@ -48,6 +48,8 @@ test('the admin node returns its version and health, and its metrics count cache
   const metrics = await get(debug, '/metrics');
   assert.match(metrics, /^cistern_cached_blobs 0$/m);
   assert.match(metrics, /^cistern_part_up\{part="index"\} 1$/m);
+  assert.match(metrics, /^cistern_nodes\{role="admin"\} 1$/m);
+  assert.match(metrics, /^cistern_nodes\{role="worker"\} 0$/m);
 });
 
 const nothing: Upkeep = {

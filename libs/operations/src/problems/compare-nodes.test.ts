@@ -8,7 +8,7 @@ import { createFound } from './find-local-problems.ts';
 const found = createFound(loadConfig({ env: {}, defaults: { rootDirectory: '/' } }));
 
 const node = (name: string, version: string, differs = false) =>
-  ({ name, version, configuration: { differs, needsRestart: [] } }) as unknown as CacheNode;
+  ({ name, version, state: 'running', configuration: { differs, needsRestart: [] } }) as unknown as CacheNode;
 
 test('mixed versions and differing configurations are warnings', () => {
   assert.deepEqual(compareNodes(found, [node('a', '2'), node('b', '2')]), []);
@@ -19,4 +19,27 @@ test('mixed versions and differing configurations are warnings', () => {
   ]);
   const many = ['a', 'b', 'c', 'd'].map((name) => node(name, '2'));
   assert.match(compareNodes(found, [...many, node('e', '1')])[0]?.reason ?? '', /: 1 \(e\), 2 \(4 nodes\)\.$/);
+});
+
+test('a lost node is a warning until a node of its role replaces it', () => {
+  const seen = (name: string, role: string, state: string, startedAt: number, seenAt: number) =>
+    ({ name, role, version: '2', state, startedAt, seenAt, configuration: null }) as unknown as CacheNode;
+  const nodes = [
+    seen('a', 'worker', 'running', 1, 99),
+    seen('b', 'worker', 'lost', 1, 40),
+    seen('c', 'worker', 'lost', 1, 50),
+    seen('d', 'worker', 'stopped', 1, 50),
+  ];
+  const lost = (more: readonly CacheNode[] = []) => compareNodes(found, [...nodes, ...more]).map(({ node }) => node);
+  assert.deepEqual(lost(), ['b', 'c']);
+  assert.deepEqual(lost([seen('e', 'frontend', 'running', 60, 99)]), ['b', 'c']);
+  assert.deepEqual(lost([seen('e', 'worker', 'running', 45, 99)]), ['c']);
+  assert.deepEqual(lost([seen('b', 'worker', 'running', 60, 99), seen('e', 'worker', 'running', 61, 99)]), []);
+  assert.partialDeepStrictEqual(compareNodes(found, nodes)[0], {
+    kind: 'node-lost',
+    severity: 'warning',
+    subject: 'b',
+    sinceMs: 40,
+    reason: 'The worker b ended without notice, or cannot reach the index.',
+  });
 });

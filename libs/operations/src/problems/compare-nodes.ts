@@ -3,20 +3,49 @@ import type { Finding } from '@cistern/runtime/process';
 import type { CacheNode } from '../api/nodes.ts';
 import type { Found } from './find-local-problems.ts';
 
+/** `nodes` are the running nodes and those that have ended within the last hour. */
 export function compareNodes(found: Found, nodes: readonly CacheNode[]): Finding[] {
-  const byVersion = Map.groupBy(nodes, ({ version }) => version);
+  const running = nodes.filter(({ state }) => state === 'running');
+  const byVersion = Map.groupBy(running, ({ version }) => version);
   const counts = [...byVersion].toSorted(([one], [other]) => (one < other ? -1 : 1));
   const shown = counts.map(([version, same]) => `${version} (${namesOf(same)})`).join(', ');
   const versions = byVersion.size < 2 ? [] : [found('versions-mixed', `Nodes run different versions: ${shown}.`)];
-  const differing = nodes
+  const differing = running
     .filter(({ configuration }) => configuration?.differs === true)
     .map(({ name }) =>
-      found('configuration-differs', `The configuration of ${name} differs from most other nodes.`, {
-        subject: name,
-        node: name,
-      }),
+      found('configuration-differs', `The settings of ${name} are not those of most nodes.`, of(name)),
     );
-  return [...versions, ...differing];
+  const lost = lostNodes(nodes).map(({ name, role, seenAt }) =>
+    found('node-lost', `The ${role} ${name} ended without notice, or cannot reach the index.`, {
+      ...of(name),
+      sinceMs: seenAt,
+    }),
+  );
+  return [...lost, ...versions, ...differing];
+}
+
+/**
+ * Returns the nodes that were lost and not replaced. A node of the same role that started later replaces one: a supervisor has
+ * restarted the process, or started it on another machine.
+ */
+function lostNodes(nodes: readonly CacheNode[]): CacheNode[] {
+  const byRole = Map.groupBy(nodes, ({ role }) => role);
+  return [...byRole.values()].flatMap((same) => {
+    const lost = same.filter(({ state }) => state === 'lost').toSorted((one, other) => one.seenAt - other.seenAt);
+    const started = same
+      .filter(({ state }) => state === 'running')
+      .toSorted((one, other) => one.startedAt - other.startedAt);
+    return lost.filter(({ seenAt }) => {
+      const successor = started.findIndex(({ startedAt }) => startedAt > seenAt);
+      if (successor === -1) return true;
+      started.splice(successor, 1);
+      return false;
+    });
+  });
+}
+
+function of(node: string) {
+  return { subject: node, node };
 }
 
 const mostNames = 3;

@@ -8,6 +8,8 @@ import { compareNodes } from './compare-nodes.ts';
 import { createFound, createLocalFinder, type LocalParts, localParts } from './find-local-problems.ts';
 import { allParts } from './problem-words.ts';
 
+const settleMs = 8_000;
+
 export interface CheckedParts extends LocalParts {
   /** Rejects while the store does not work. */
   readonly checkStore: () => Promise<void>;
@@ -43,10 +45,15 @@ export function openProblems(
     return { own: problems, problems };
   }
   const board = opened(openProblemBoard(own));
+  let awaySinceMs = -Infinity;
 
   async function findAll(): Promise<readonly Finding[]> {
     const [local, { view, isCurrent }] = await Promise.all([board.look(), nodes!.view()]);
-    return isCurrent ? [...local, ...view.reported, ...compareNodes(found, view.nodes)] : local;
+    if (!isCurrent) awaySinceMs = performance.now();
+    if (!isCurrent) return local;
+    // After an outage of the index, nodes need some seconds for their first reports.
+    if (performance.now() - awaySinceMs < settleMs) return [...local, ...view.reported];
+    return [...local, ...view.reported, ...compareNodes(found, view.nodes)];
   }
 
   return { own: board, problems: opened(openProblemBoard({ parts: allParts, find: findAll, metrics, now })) };

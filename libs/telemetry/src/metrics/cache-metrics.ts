@@ -11,11 +11,11 @@ export type EvictionReason = (typeof evictionReasons)[number];
 const jobTable = {
   jobDuration: histogram(
     'cistern_job_duration_seconds',
-    'Duration of jobs, by job name, class and result.',
-    { job: 'any', class: classes, result: jobResults },
+    'Duration of jobs, by name, class and result.',
+    { name: 'any', class: classes, result: jobResults },
     {
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900],
-      starts: classes.flatMap((name) => jobResults.map((result) => ({ job: 'fetch-blob', class: name, result }))),
+      starts: classes.flatMap((of) => jobResults.map((result) => ({ name: 'fetch-blob', class: of, result }))),
     },
   ),
   jobsRunning: gauge('cistern_jobs_running', 'Jobs that this worker is running.', { class: classes }),

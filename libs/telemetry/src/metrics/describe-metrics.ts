@@ -1,6 +1,6 @@
 // Creates the reference page of the metrics from the code, so that page and code cannot differ.
 import { createMetrics } from './create-metrics.ts';
-import { observeCache, observeJobs } from './observe-cache.ts';
+import { observeCache, observeJobs, observeNodes } from './observe-cache.ts';
 
 const introduction = `# Metrics
 
@@ -26,6 +26,7 @@ export async function describeMetrics(): Promise<string> {
   const commonMetrics = await registry.getMetricsAsJSON();
   observeCache(registry, { totals: async () => ({ blobs: 0, bytes: 0 }) });
   observeJobs(registry, async () => []);
+  observeNodes(registry, [], async () => []);
   const known = new Set(commonMetrics.map(({ name }) => name));
   const adminMetrics = (await registry.getMetricsAsJSON()).filter(({ name }) => !known.has(name));
   const labelsOf = (name: string) => {

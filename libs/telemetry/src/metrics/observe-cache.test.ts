@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
-import { observeCache, observeJobs } from './observe-cache.ts';
+import { observeCache, observeJobs, observeNodes } from './observe-cache.ts';
 
 const fails = () => Promise.reject(new Error('connection refused'));
 
@@ -42,4 +42,23 @@ test('a scrape reports the jobs of a queue and the age of the oldest from the sa
     assert.match(text, new RegExp(`^cistern_queue_oldest_waiting_seconds\\{queue="background"\\} ${seconds}$`, 'm'));
     assert.equal(readings, seconds);
   }
+});
+
+test('a scrape counts nodes by role, and a role without nodes stays at zero', async () => {
+  const registry = new Registry();
+  let roles = ['worker', 'worker', 'standalone'];
+  let isAway = false;
+  observeNodes(registry, ['frontend', 'worker'], async () => (isAway ? fails() : roles.map((role) => ({ role }))));
+  const counted = async () =>
+    Object.fromEntries(
+      [...(await registry.metrics()).matchAll(/^cistern_nodes\{role="(\w+)"\} (\d+)$/gm)].map(([, role, count]) => [
+        role,
+        Number(count),
+      ]),
+    );
+  assert.deepEqual(await counted(), { frontend: 0, worker: 2, standalone: 1 });
+  roles = ['frontend'];
+  assert.deepEqual(await counted(), { frontend: 1, worker: 0, standalone: 0 });
+  isAway = true;
+  assert.deepEqual(await counted(), {});
 });

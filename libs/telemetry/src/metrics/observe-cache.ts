@@ -31,6 +31,31 @@ export function observeCache(registry: Registry, { totals }: CacheObserved): voi
   gaugeOf('cistern_cached_blobs', 'Blobs and manifests in the store, by the index.', (found) => found.blobs);
 }
 
+/**
+ * Exports how many nodes of each role the cache itself counts. `read` resolves to the live nodes. A role of `roles`, or one that was
+ * seen before, is 0 without nodes. An unavailable source has no value.
+ */
+export function observeNodes(
+  registry: Registry,
+  roles: readonly string[],
+  read: () => Promise<readonly { readonly role: string }[]>,
+): void {
+  const known = new Set(roles);
+  const nodes = new Gauge({
+    name: 'cistern_nodes',
+    help: 'Live nodes by role, as the cache itself counts them. 0 after the last node of a role has gone.',
+    labelNames: ['role'],
+    registers: [registry],
+    async collect() {
+      const found = await answerWithin(read());
+      nodes.reset();
+      if (found === undefined) return;
+      for (const { role } of found) known.add(role);
+      for (const role of known) nodes.set({ role }, found.filter((node) => node.role === role).length);
+    },
+  });
+}
+
 export interface QueueFacts {
   /** The name of the queue, such as `interactive-blob`. */
   readonly queue: string;

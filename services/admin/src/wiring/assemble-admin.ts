@@ -25,7 +25,8 @@ export function assembleAdmin(
     const operations = openOperations(config, { index, store }, { queue, inspect }, options.log);
     const { nodes } = operations;
     const { own, problems } = openProblems(config, parts, { metrics: options.metrics, nodes }, closers);
-    observeWholeCache(options.metrics, { index }, { inspect });
+    const roles = ['frontend', 'worker', 'admin'] as const;
+    observeWholeCache(options.metrics, { index }, { inspect }, { nodes, roles });
     openReporting(config, 'admin', { index, problems: own }, options, closers);
     return {
       access,

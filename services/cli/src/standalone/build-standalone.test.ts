@@ -95,7 +95,11 @@ test('a standalone node creates its directory and serves the registry, health an
   assert.deepEqual(await get(registry, '/v2/'), { status: 200, body: '{}' });
   assert.equal((await get(debug, '/healthz')).status, 200);
   assert.equal((await get(debug, '/readyz')).status, 200);
-  assert.match((await get(debug, '/metrics')).body, /^cistern_/m);
+  // The first report of the node reaches its index soon after the start.
+  const metricsUntil = async (line: RegExp): Promise<void> => {
+    if (!line.test((await get(debug, '/metrics')).body)) await delay(20).then(() => metricsUntil(line));
+  };
+  await metricsUntil(/^cistern_nodes\{role="standalone"\} 1$/m);
   assert.ok((await stat(rootDirectory)).isDirectory());
 });
 

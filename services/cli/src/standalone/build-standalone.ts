@@ -39,7 +39,8 @@ function assemble(config: NodeConfig, context: NodeContext) {
     const { own, problems } = openProblems(config, checked, { metrics, nodes: operations.nodes }, closers);
     openReporting(config, 'standalone', { index, problems: own, ...worker }, context, closers);
     // In a cluster the admin node has these metrics, because all processes would report the same values.
-    if (config.redis === undefined) observeWholeCache(metrics, shared, jobs);
+    if (config.redis === undefined)
+      observeWholeCache(metrics, shared, jobs, { nodes: operations.nodes, roles: ['standalone'] });
     return {
       ...(await wireFrontend(config, shared, { ...context, worker }, closers)),
       ...workerAssembly(worker, config, shared, context, closers),
