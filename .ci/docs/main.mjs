@@ -1,6 +1,7 @@
 // Writes the generated pages, or compares them with the code (`--check`). It imports the sources, so it runs on the pinned Node.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { describeRuleFiles } from '../../infra/monitoring/src/index.ts';
 import { describeConfig } from '../../libs/config/src/reference.ts';
 import { describeMetrics } from '../../libs/telemetry/src/metrics/describe-metrics.ts';
 import { describeProblems } from '../../libs/operations/src/problems/describe-problems.ts';
@@ -21,12 +22,15 @@ const messages = findMessages(`${root}tsconfig.json`, isOfProduct).map((message)
   ...message,
   path: message.path.slice(root.length),
 }));
+const generatedFiles = (folder, files) =>
+  Object.fromEntries(Object.entries(files).map(([name, text]) => [`../infra/${folder}/${name}`, text]));
 const pages = {
   'configuration.md': describeConfig(),
   'logs.md': describeLog(messages),
   'metrics.md': await describeMetrics(),
   'problems.md': describeProblems(),
   'decisions/README.md': describeDecisions(decisions),
+  ...generatedFiles('prometheus/rules', describeRuleFiles()),
 };
 
 const isCheck = process.argv.includes('--check');

@@ -55,7 +55,8 @@ export async function readRules(file: 'recording.yml' | 'alerts.yml'): Promise<N
 
 interface RuleTests {
   readonly tests: readonly {
-    readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[];
+    readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[];
+    readonly promql_expr_test?: readonly { readonly exp_samples: readonly { readonly labels: string }[] }[];
   }[];
 }
 
@@ -63,10 +64,13 @@ interface RuleTests {
 export async function testedAlerts(): Promise<ReadonlySet<string>> {
   const text = await readFile(join(infra, 'prometheus/alerts.test.yml'), 'utf8');
   const { tests } = parse(text) as RuleTests;
-  const expected = tests.flatMap(({ alert_rule_test: alerts }) =>
-    alerts.filter((alert) => alert.exp_alerts.length > 0),
-  );
-  return new Set(expected.map(({ alertname }) => alertname));
+  const byName = tests
+    .flatMap(({ alert_rule_test: alerts = [] }) => alerts.filter((alert) => alert.exp_alerts.length > 0))
+    .map(({ alertname }) => alertname);
+  const bySeries = tests
+    .flatMap(({ promql_expr_test: expressions = [] }) => expressions.flatMap(({ exp_samples: samples }) => samples))
+    .map(({ labels }) => /alertname="(\w+)"/.exec(labels)?.[1] ?? '');
+  return new Set([...byName, ...bySeries]);
 }
 
 /**

@@ -1,0 +1,106 @@
+// Alerts on the nodes and the parts of a cache.
+import { type Alert, cache, type RuleVariables } from './alert.ts';
+
+const problem = 'cistern_problem_since_timestamp_seconds';
+const now = `max by (${cache}, role) (cistern_nodes)`;
+/** The most nodes that were there for ten minutes in a row, so that the surge of a rolling update does not count. */
+const recently = `max by (${cache}, role) (max_over_time(min_over_time(cistern_nodes[10m])[1h:1m]))`;
+
+export const nodeAlerts = ({ job }: Pick<RuleVariables, 'job'>): Alert[] => [
+  {
+    alert: 'CisternNodeDown',
+    expr: `up{job=~"${job}"} == 0`,
+    for: '2m',
+    severity: 'critical',
+    summary: '{{ $labels.job }} {{ $labels.instance }} cannot be scraped',
+    description:
+      'The process has ended or hangs, or Prometheus cannot reach its port 5001. The other nodes serve its clients. Read its last log lines and start it again.',
+    page: 'nodes',
+  },
+  {
+    alert: 'CisternNodesMissing',
+    expr: `${now}\n< ${recently}`,
+    for: '5m',
+    severity: 'warning',
+    summary: 'The cluster counts {{ $value }} nodes of the role {{ $labels.role }}, fewer than within the last hour',
+    description:
+      'A node has left the cluster and has not come back. Its target disappears with its DNS name, so no scrape fails. The other nodes serve its clients. If the reduction is intended, the alert ends within an hour.',
+    page: 'nodes',
+  },
+  {
+    alert: 'CisternRoleMissing',
+    expr: `${now} == 0\nand max by (${cache}, role) (max_over_time(cistern_nodes[1d])) > 0`,
+    for: '1m',
+    severity: 'critical',
+    summary: 'No node of the role {{ $labels.role }} is left',
+    description:
+      'All nodes of this role have left the cluster. Without frontends nothing is served. Without workers only cached content is served. Start the nodes, or read their last log lines.',
+    page: 'nodes',
+  },
+  {
+    alert: 'CisternNodesUnknown',
+    expr: `count by (${cache}) (cistern_build_info)\nunless on (${cache}) count by (${cache}) (cistern_nodes)`,
+    for: '10m',
+    severity: 'warning',
+    summary: 'Nothing counts the nodes of the cache',
+    description:
+      'The admin node does not run or is not scraped, or the index is unavailable. Pulls are served. Until then CisternNodesMissing and the alerts on queues cannot fire. Start the admin node.',
+  },
+  {
+    alert: 'CisternAbsent',
+    expr: 'absent(cistern_build_info)',
+    for: '5m',
+    severity: 'critical',
+    summary: 'Prometheus scrapes no node of Cistern',
+    description:
+      'All targets are gone, or the configuration of Prometheus does not find them. No other alert on Cistern can fire. Check the page Targets of Prometheus.',
+  },
+  {
+    alert: 'CisternPartDown',
+    expr: `min by (${cache}, part) (cistern_part_up) == 0`,
+    for: '1m',
+    severity: 'critical',
+    summary: 'Unavailable: {{ $labels.part }}',
+    description:
+      'This part of the cache does not work, so pulls fail or will soon. The console and `cistern status` show the reason, what still works, and what to do.',
+  },
+  {
+    alert: 'CisternDegraded',
+    expr: `time() - min by (${cache}, part, subject) (${problem}{severity="warning",part!~"versions|clock|certificates|credentials|upstreams"})\n> 900`,
+    for: '2m',
+    severity: 'warning',
+    summary: '{{ $labels.part }} {{ $labels.subject }} has had a problem for {{ $value | humanizeDuration }}',
+    description:
+      'Pulls are served, but this part needs an operator. The console and `cistern status` show the reason and what to do.',
+  },
+  {
+    alert: 'CisternMixedVersions',
+    expr: `time() - min by (${cache}) (${problem}{part="versions"})\n> 3600`,
+    for: '5m',
+    severity: 'warning',
+    summary: 'Nodes have run different versions for {{ $value | humanizeDuration }}',
+    description:
+      'An upgrade has stopped halfway. Nodes of two neighbouring versions work together, but features of the newer one wait for all nodes. Complete the upgrade, or return to the older version.',
+    page: 'nodes',
+  },
+  {
+    alert: 'CisternClockOff',
+    expr: `max by (${cache}, subject) (${problem}{part="clock"}) > 0`,
+    for: '5m',
+    severity: 'warning',
+    summary: 'The clock of {{ $labels.subject }} is wrong',
+    description:
+      'The clocks of this node and of the index differ. Tokens and tags expire too early or too late. Check the time synchronization of the machine.',
+    page: 'nodes',
+  },
+  {
+    alert: 'CisternCertificateExpires',
+    expr: 'cistern_tls_certificate_expiry_timestamp_seconds - time() < 7 * 86400',
+    for: '1h',
+    severity: 'warning',
+    summary: 'The certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}',
+    description:
+      'The renewal fails. Clients connect until the certificate expires. Read the log for the reason, or replace the files: Cistern reads them again without a restart.',
+    page: 'nodes',
+  },
+];

@@ -1,0 +1,1 @@
+export { describeRuleFiles } from './alerts/describe-rules.ts';
