@@ -1,7 +1,7 @@
-// Writes the generated pages, or compares them with the code (`--check`). It imports the sources, so it runs on the pinned Node.
+// Writes the generated pages, rules and dashboards, or compares them with the code (`--check`). It imports the sources, so it runs on the pinned Node.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeRuleFiles } from '../../infra/monitoring/src/index.ts';
+import { describeDashboards, describeRuleFiles } from '../../infra/monitoring/src/index.ts';
 import { describeConfig } from '../../libs/config/src/reference.ts';
 import { describeMetrics } from '../../libs/telemetry/src/metrics/describe-metrics.ts';
 import { describeProblems } from '../../libs/operations/src/problems/describe-problems.ts';
@@ -22,25 +22,26 @@ const messages = findMessages(`${root}tsconfig.json`, isOfProduct).map((message)
   ...message,
   path: message.path.slice(root.length),
 }));
-const generatedFiles = (folder, files) =>
-  Object.fromEntries(Object.entries(files).map(([name, text]) => [`../infra/${folder}/${name}`, text]));
+const within = (folder, files) =>
+  Object.fromEntries(Object.entries(files).map(([name, text]) => [`${folder}/${name}`, text]));
 const pages = {
-  'configuration.md': describeConfig(),
-  'logs.md': describeLog(messages),
-  'metrics.md': await describeMetrics(),
-  'problems.md': describeProblems(),
-  'decisions/README.md': describeDecisions(decisions),
-  ...generatedFiles('prometheus/rules', describeRuleFiles()),
+  'docs/configuration.md': describeConfig(),
+  'docs/logs.md': describeLog(messages),
+  'docs/metrics.md': await describeMetrics(),
+  'docs/problems.md': describeProblems(),
+  'docs/decisions/README.md': describeDecisions(decisions),
+  ...within('infra/prometheus/rules', describeRuleFiles()),
+  ...within('infra/grafana/dashboards', describeDashboards()),
 };
 
 const isCheck = process.argv.includes('--check');
 for (const [path, text] of Object.entries(pages)) {
-  if (existsSync(docs + path) && readFileSync(docs + path, 'utf8') === text) continue;
+  if (existsSync(root + path) && readFileSync(root + path, 'utf8') === text) continue;
   if (isCheck) {
-    process.stderr.write(`✖ docs/${path} is out of date. Run "npm run docs".\n`);
+    process.stderr.write(`✖ ${path} is out of date. Run "npm run docs".\n`);
     process.exitCode = 1;
   } else {
-    writeFileSync(docs + path, text);
-    process.stdout.write(`wrote docs/${path}\n`);
+    writeFileSync(root + path, text);
+    process.stdout.write(`wrote ${path}\n`);
   }
 }

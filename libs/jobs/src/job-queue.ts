@@ -143,7 +143,7 @@ export function measureJobHandlers(handlers: JobHandlers, { jobDuration, jobsRun
       result = 'done';
       return ended;
     } catch (error) {
-      if (isAnswer(job, error)) result = 'done';
+      if (isAnswer(name, error)) result = 'done';
       throw error;
     } finally {
       stop({ result });

@@ -51,7 +51,7 @@ test('a 404 of the upstream is no failed job, unless an operator wants the image
   const { values } = await metrics.jobDuration.get();
   const ended = values.filter(({ metricName, value }) => metricName?.endsWith('_count') === true && value > 0);
   assert.deepEqual(
-    ended.map(({ labels }) => [labels.job, labels.result]),
+    ended.map(({ labels }) => [labels.name, labels.result]),
     [
       ['revalidate-tag', 'done'],
       ['prewarm-tag', 'failed'],

@@ -1,0 +1,148 @@
+// The dashboard of fetches and workers: do clients wait, do fetches fail, do workers keep up?
+import { bad, good, neutral, warning } from './colours.ts';
+import type { DashboardPlan } from './dashboard.ts';
+import { figure, lines } from './panel.ts';
+import { increase, of, quantile, rate, sumOf } from './queries.ts';
+
+const ended = 'cistern_fills_total';
+const jobs = 'cistern_job_duration_seconds';
+
+const figures = [
+  figure({
+    title: 'Oldest job that clients wait for',
+    description: 'How long the oldest interactive job has waited for a worker.',
+    unit: 's',
+    queries: [
+      {
+        expr: `max(${of('cistern_queue_oldest_waiting_seconds', 'queue=~"interactive-.*"')})`,
+        legend: 'oldest',
+        instant: true,
+      },
+    ],
+    steps: [
+      [-Infinity, good],
+      [2, warning],
+      [10, bad],
+    ],
+    without: 'no queue',
+  }),
+  figure({
+    title: 'Fetches that wait for a slot',
+    description: 'Fetches that clients need and that are parked at a worker.',
+    unit: 'none',
+    queries: [{ expr: sumOf('', of('cistern_fills_parked', 'class="interactive"')), legend: 'parked', instant: true }],
+    steps: [
+      [-Infinity, good],
+      [1, warning],
+    ],
+    without: 'no worker',
+  }),
+  figure({
+    title: 'Failed fetches',
+    description: 'Share of fetches in the time range that failed.',
+    unit: 'percentunit',
+    decimals: 1,
+    queries: [
+      {
+        expr: `${sumOf('', increase(ended, 'result="failed"'))} / (${sumOf('', increase(ended))} > 0)`,
+        legend: 'failed',
+        instant: true,
+      },
+    ],
+    steps: [
+      [-Infinity, good],
+      [0.01, warning],
+      [0.1, bad],
+    ],
+    without: 'no fetches',
+  }),
+  figure({
+    title: 'Fetched',
+    description: 'Bytes that fetches committed to the store in the time range.',
+    unit: 'bytes',
+    decimals: 1,
+    queries: [{ expr: sumOf('', increase('cistern_fill_bytes_total')), legend: 'fetched', instant: true }],
+    steps: [[-Infinity, neutral]],
+    without: 'no worker',
+  }),
+];
+
+export const fills: DashboardPlan = {
+  uid: 'cistern-fills',
+  title: 'Cistern: fills and workers',
+  description: 'Do clients wait, do fetches fail, do workers keep up?',
+  rows: [
+    { height: 4, panels: figures },
+    {
+      height: 9,
+      panels: [
+        lines({
+          title: 'Fetches in progress',
+          description: 'Clients wait for interactive fetches. parked: waiting for a slot of a worker.',
+          unit: 'short',
+          queries: [
+            { expr: sumOf('class', of('cistern_fills_in_flight')), legend: '{{class}}' },
+            { expr: sumOf('class', of('cistern_fills_parked')), legend: '{{class}} parked' },
+          ],
+          words: ['interactive', 'background'],
+        }),
+        lines({
+          title: 'Ended fetches',
+          description: 'moved: another worker continued the fetch. Failures have the axis at the right.',
+          unit: 'ops',
+          queries: [{ expr: sumOf('result', rate(ended)), legend: '{{result}}' }],
+          words: ['done', 'moved', 'failed'],
+          right: { label: 'failures', series: '/^failed$/' },
+        }),
+      ],
+    },
+    {
+      height: 9,
+      panels: [
+        lines({
+          title: 'Duration of fetches',
+          description: 'From the claim of a fetch to its end.',
+          unit: 's',
+          queries: [0.5, 0.95].map((q) => ({
+            expr: quantile(q, 'class', 'cistern_fill_duration_seconds'),
+            legend: `{{class}} p${q * 100}`,
+          })),
+        }),
+        lines({
+          title: 'Spool',
+          description: 'Disk space that fetches in progress have reserved, by worker.',
+          unit: 'bytes',
+          queries: [{ expr: `${sumOf('instance', of('cistern_spool_bytes'))} > 0`, legend: '{{instance}}' }],
+        }),
+      ],
+    },
+    {
+      heading: 'Jobs',
+      height: 9,
+      panels: [
+        lines({
+          title: 'Waiting jobs',
+          description: 'Jobs that no worker has taken yet. Clients wait for interactive jobs.',
+          unit: 'short',
+          queries: [{ expr: `max by (queue) (${of('cistern_queue_jobs', 'state="waiting"')})`, legend: '{{queue}}' }],
+        }),
+        lines({
+          title: 'Jobs by name',
+          description: 'Ended jobs by name. Failures have the axis at the right.',
+          unit: 'ops',
+          queries: [
+            { expr: sumOf('name', rate(`${jobs}_count`, 'result="done"')), legend: '{{name}}' },
+            { expr: sumOf('name', rate(`${jobs}_count`, 'result="failed"')), legend: '{{name}} failed' },
+          ],
+          right: { label: 'failures', series: '/ failed$/' },
+        }),
+        lines({
+          title: 'Duration of jobs, p95',
+          description: 'One in twenty jobs of the name takes longer.',
+          unit: 's',
+          queries: [{ expr: quantile(0.95, 'name', jobs), legend: '{{name}}' }],
+        }),
+      ],
+    },
+  ],
+};

@@ -1,0 +1,123 @@
+// The dashboard of nodes: which run, which version, and which of them is short of something?
+import { bad, good, neutral } from './colours.ts';
+import type { DashboardPlan } from './dashboard.ts';
+import { figure, lines, states } from './panel.ts';
+import { of, rate, sumOf } from './queries.ts';
+
+const node = '{{job}} {{instance}}';
+
+export const nodes: DashboardPlan = {
+  uid: 'cistern-node',
+  title: 'Cistern: nodes',
+  description: 'Which nodes run, which version, and is one of them short of something?',
+  rows: [
+    {
+      height: 8,
+      panels: [
+        states({
+          title: 'Nodes',
+          description: 'Whether Prometheus reaches each node. A row ends when its target disappears.',
+          queries: [{ expr: `max by (job, instance) (${of('up')})`, legend: node }],
+          states: [
+            [0, 'down', bad],
+            [1, 'up', good],
+          ],
+        }),
+        lines({
+          title: 'Nodes by role',
+          description: 'Nodes that the cluster itself counts.',
+          unit: 'none',
+          queries: [{ expr: `max by (role) (${of('cistern_nodes')})`, legend: '{{role}}' }],
+        }),
+        figure({
+          title: 'Nodes by version',
+          description: 'The versions of Cistern and Node.js that run.',
+          unit: 'none',
+          queries: [
+            {
+              expr: `count by (version, node) (${of('cistern_build_info')})`,
+              legend: '{{version}}, Node {{node}}',
+              instant: true,
+            },
+          ],
+          steps: [[-Infinity, neutral]],
+          without: 'no node',
+        }),
+      ],
+      widths: [12, 7, 5],
+    },
+    {
+      heading: 'Work',
+      height: 9,
+      panels: [
+        lines({
+          title: 'Requests',
+          description: 'Requests of clients by node.',
+          unit: 'reqps',
+          queries: [{ expr: sumOf('job, instance', rate('cistern_requests_total')), legend: node }],
+        }),
+        lines({
+          title: 'Requests in flight',
+          description: 'Requests that the node is serving.',
+          unit: 'short',
+          queries: [{ expr: sumOf('job, instance', of('cistern_requests_in_flight')), legend: node }],
+        }),
+        lines({
+          title: 'Bytes sent',
+          description: 'To clients, and for workers to the nodes that follow their fetches.',
+          unit: 'Bps',
+          queries: [
+            { expr: sumOf('job, instance', rate('cistern_response_bytes_total')), legend: node },
+            { expr: sumOf('job, instance', rate('cistern_fill_sent_bytes_total')), legend: `${node} to nodes` },
+          ],
+        }),
+      ],
+    },
+    {
+      heading: 'Process',
+      height: 9,
+      panels: [
+        lines({
+          title: 'CPU',
+          description: 'CPU seconds per second. JavaScript of a node runs on one core.',
+          unit: 'percentunit',
+          queries: [{ expr: sumOf('job, instance', rate('process_cpu_seconds_total')), legend: node }],
+        }),
+        lines({
+          title: 'Event loop delay, p99',
+          description: 'The delay of timers. A high value delays all requests of the node.',
+          unit: 's',
+          queries: [{ expr: `max by (job, instance) (${of('nodejs_eventloop_lag_p99_seconds')})`, legend: node }],
+        }),
+        lines({
+          title: 'Memory',
+          description: 'Resident memory of the process.',
+          unit: 'bytes',
+          queries: [{ expr: sumOf('job, instance', of('process_resident_memory_bytes')), legend: node }],
+        }),
+      ],
+    },
+    {
+      height: 9,
+      panels: [
+        lines({
+          title: 'Open files',
+          description: 'Share of the limit of open files, which include connections.',
+          unit: 'percentunit',
+          queries: [
+            {
+              expr: `max by (job, instance) (${of('process_open_fds')} / ${of('process_max_fds')})`,
+              legend: node,
+            },
+          ],
+        }),
+        lines({
+          title: 'Garbage collection',
+          description: 'Share of the time in the garbage collector.',
+          unit: 'percentunit',
+          queries: [{ expr: sumOf('job, instance', rate('nodejs_gc_duration_seconds_sum')), legend: node }],
+        }),
+      ],
+    },
+  ],
+};

@@ -1,0 +1,167 @@
+// The dashboard of the store and the index: is there room, what is evicted, is the content right, does the index answer?
+import { bad, good, neutral, warning } from './colours.ts';
+import type { DashboardPlan } from './dashboard.ts';
+import { figure, lines } from './panel.ts';
+import { increase, of, quantile, rate, sumOf } from './queries.ts';
+
+const stored = `max(${of('cistern_cached_bytes')})`;
+const index = 'cistern_index_call_duration_seconds';
+const found = 'cistern_scrub_objects_total';
+
+const figures = [
+  figure({
+    title: 'Stored',
+    description: 'Bytes of blobs and manifests in the store, by the index.',
+    unit: 'bytes',
+    decimals: 1,
+    queries: [{ expr: stored, legend: 'stored', instant: true }],
+    steps: [[-Infinity, neutral]],
+    without: 'unknown',
+  }),
+  figure({
+    title: 'Of the limit',
+    description: 'Share of storage.maxbytes in use. Eviction keeps it at 100 % at most.',
+    unit: 'percentunit',
+    decimals: 0,
+    queries: [{ expr: `${stored} / (max(${of('cistern_store_max_bytes')}) > 0)`, legend: 'used', instant: true }],
+    steps: [
+      [-Infinity, good],
+      [1.02, bad],
+    ],
+    without: 'no limit',
+  }),
+  figure({
+    title: 'Evicted',
+    description: 'Bytes evicted in the time range, to free space or because of their age.',
+    unit: 'bytes',
+    decimals: 1,
+    queries: [{ expr: sumOf('', increase('cistern_evicted_bytes_total')), legend: 'evicted', instant: true }],
+    steps: [[-Infinity, neutral]],
+    without: 'no worker',
+  }),
+  figure({
+    title: 'Damaged objects',
+    description: 'Objects found in the time range whose bytes do not match their digest. They are fetched again.',
+    unit: 'none',
+    decimals: 0,
+    queries: [{ expr: sumOf('', increase(found, 'kind="damaged"')), legend: 'damaged', instant: true }],
+    steps: [
+      [-Infinity, good],
+      [0.5, bad],
+    ],
+    without: 'no worker',
+  }),
+  figure({
+    title: 'Failed store operations',
+    description: 'Operations of the store that failed in the time range.',
+    unit: 'short',
+    decimals: 0,
+    queries: [{ expr: sumOf('', increase('cistern_store_errors_total')), legend: 'failed', instant: true }],
+    steps: [
+      [-Infinity, good],
+      [0.5, warning],
+    ],
+    without: 'no node',
+  }),
+  figure({
+    title: 'Scrub',
+    description: 'Progress of the scrub that runs. Between scrubs there is none.',
+    unit: 'percentunit',
+    decimals: 0,
+    queries: [{ expr: `max(${of('cistern_scrub_progress_ratio')}) >= 0`, legend: 'progress', instant: true }],
+    steps: [[-Infinity, neutral]],
+    without: 'not running',
+  }),
+];
+
+export const storage: DashboardPlan = {
+  uid: 'cistern-storage',
+  title: 'Cistern: storage and index',
+  description: 'Is there room, what is evicted, is the content right, and does the index answer?',
+  rows: [
+    { height: 4, panels: figures },
+    {
+      height: 9,
+      panels: [
+        lines({
+          title: 'Stored bytes',
+          description: 'Dashed: the limit (storage.maxbytes). Content is evicted there.',
+          unit: 'bytes',
+          queries: [
+            { expr: stored, legend: 'stored' },
+            { expr: `max(${of('cistern_store_max_bytes')}) > 0`, legend: 'limit' },
+          ],
+          words: ['stored', 'limit'],
+          limits: '/^limit$/',
+        }),
+        lines({
+          title: 'Stored and evicted',
+          description: 'Bytes per second. If eviction removes content that is pulled again, the store is too small.',
+          unit: 'Bps',
+          queries: [
+            { expr: sumOf('', rate('cistern_fill_bytes_total')), legend: 'stored' },
+            { expr: sumOf('reason', rate('cistern_evicted_bytes_total')), legend: 'evicted: {{reason}}' },
+          ],
+          words: ['stored'],
+        }),
+      ],
+    },
+    {
+      height: 9,
+      panels: [
+        lines({
+          title: 'Failed operations',
+          description: 'Operations of the store that failed, by operation. "Not found" is not a failure.',
+          unit: 'ops',
+          queries: [{ expr: sumOf('operation', rate('cistern_store_errors_total')), legend: '{{operation}}' }],
+        }),
+        lines({
+          title: 'Free disk space',
+          description: 'Free space of the disk of the store. Dashed: storage.minfree. S3 reports no free space.',
+          unit: 'bytes',
+          queries: [
+            { expr: `min by (instance) (${of('cistern_store_free_bytes')})`, legend: '{{instance}}' },
+            { expr: `max(${of('cistern_store_min_free_bytes')}) > 0`, legend: 'limit' },
+          ],
+          words: ['limit'],
+          limits: '/^limit$/',
+        }),
+      ],
+    },
+    {
+      heading: 'Index and scrub',
+      height: 9,
+      panels: [
+        lines({
+          title: 'Index calls',
+          description: 'Calls to Redis by result. Failures have the axis at the right. A single process has no Redis.',
+          unit: 'ops',
+          queries: [{ expr: sumOf('result', rate(`${index}_count`)), legend: '{{result}}' }],
+          words: ['answered', 'failed'],
+          right: { label: 'failures', series: '/^failed$/' },
+        }),
+        lines({
+          title: 'Duration of index calls',
+          description: 'Time to the reply of Redis, by role of the caller.',
+          unit: 's',
+          queries: [0.5, 0.99].map((q) => ({
+            expr: quantile(q, 'job', index, 'result="answered"'),
+            legend: `{{job}} p${q * 100}`,
+          })),
+        }),
+        lines({
+          title: 'Scrub findings',
+          description:
+            'Objects by finding. damaged: fetched again. adopted: stored but not in the index. forgotten: in the index but no longer stored.',
+          unit: 'short',
+          queries: [
+            {
+              expr: sumOf('kind', `increase(${of(found, 'kind!="objects"')}[$__rate_interval])`),
+              legend: '{{kind}}',
+            },
+          ],
+        }),
+      ],
+    },
+  ],
+};
