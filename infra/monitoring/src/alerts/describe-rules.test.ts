@@ -38,9 +38,9 @@ test('options set the jobs, the runbook and the console of all alerts', () => {
 });
 
 test('no expression names a job, except those of the options', () => {
-  const jobs = Object.values(composeVariables).slice(0, 3);
+  const jobs = new Set(Object.values(composeVariables).slice(0, 3));
   for (const { expr } of printed())
-    for (const [, job = ''] of expr.matchAll(/job=~?"([^"]*)"/g)) assert.ok(jobs.includes(job), expr);
+    for (const [, job = ''] of expr.matchAll(/job=~?"([^"]*)"/g)) assert.ok(jobs.has(job), expr);
 });
 
 test('every alert has a severity, a summary and a description that says what to do', () => {

@@ -69,10 +69,11 @@ export function describeRules(variables: RuleVariables, { asResource = false } =
   return write({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata, spec: groups });
 }
 
+const head = (text: string) =>
+  `# This file is generated from infra/monitoring: change the code, then run \`npm run docs\`.\n# ${text}\n`;
+
 /** Returns the files of infra/prometheus/rules by name, with the values for docker-compose.yml. */
 export function describeRuleFiles(): Record<string, string> {
-  const head = (text: string) =>
-    `# This file is generated from infra/monitoring: change the code, then run \`npm run docs\`.\n# ${text}\n`;
   return {
     'recording.yml': head('Expressions of alerts.') + write({ groups: [recordings] }),
     'alerts.yml':

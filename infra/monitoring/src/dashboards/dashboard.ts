@@ -4,7 +4,7 @@ import { datasource, type Panel } from './panel.ts';
 import { of } from './queries.ts';
 
 /** Panels beside each other. Each has its share of the width. */
-export interface Row {
+interface Row {
   /** A heading above the row. */
   readonly heading?: string;
   /** In units of 38 pixels. */
@@ -28,12 +28,6 @@ interface Place {
   readonly y: number;
   readonly w: number;
   readonly h: number;
-}
-
-export interface Dashboard {
-  readonly uid: string;
-  readonly title: string;
-  readonly panels: readonly object[];
 }
 
 const variable = (name: string, label: string, definition: string, more: object) => ({
@@ -88,7 +82,9 @@ const annotation = (name: string, colour: string, expr: string, texts: object) =
   step: '15s',
   ...texts,
 });
-const [now, before] = ['', ' offset 5m'].map((time) => `count by (version) (${of(nodes)}${time})`);
+/** A start of a node, with the labels of its version. */
+const start = of('process_start_time_seconds');
+const firstStart = `min by (version) (${start} * on (job, instance) group_left (version) ${of(nodes)})`;
 
 const annotations = [
   annotation(
@@ -100,45 +96,44 @@ const annotations = [
       textFormat: '{{part}}{{upstream}}{{role}}{{queue}}',
     },
   ),
-  annotation('Starts', neutral, `${of('process_start_time_seconds')} * 1000`, {
+  annotation('Starts', neutral, `${start} * 1000`, {
     titleFormat: 'Start',
     textFormat: '{{job}} {{instance}}',
     useValueForTime: 'on',
   }),
-  annotation('Versions', 'purple', `${now} unless on (version) ${before}`, {
+  annotation('Versions', 'purple', `${firstStart} * 1000`, {
     titleFormat: 'First node of version {{version}}',
     textFormat: '',
+    useValueForTime: 'on',
   }),
 ];
 
 /** Returns the dashboard in the JSON of Grafana. */
-export function dashboardOf({ uid, title, description, variables = [], rows }: DashboardPlan): Dashboard {
+export function dashboardOf({ uid, title, description, variables = [], rows }: DashboardPlan): object {
   return {
     uid,
     title,
-    ...{
-      description,
-      tags: ['cistern'],
-      schemaVersion: 41,
-      editable: true,
-      graphTooltip: 1,
-      refresh: '30s',
-      time: { from: 'now-3h', to: 'now' },
-      timezone: 'browser',
-      templating: { list: [...commonVariables, ...variables] },
-      annotations: { list: annotations },
-      links: [
-        {
-          type: 'dashboards',
-          title: 'Cistern',
-          tags: ['cistern'],
-          asDropdown: true,
-          includeVars: true,
-          keepTime: true,
-          icon: 'external link',
-        },
-      ],
-    },
+    description,
+    tags: ['cistern'],
+    schemaVersion: 41,
+    editable: true,
+    graphTooltip: 1,
+    refresh: '30s',
+    time: { from: 'now-3h', to: 'now' },
+    timezone: 'browser',
+    templating: { list: [...commonVariables, ...variables] },
+    annotations: { list: annotations },
+    links: [
+      {
+        type: 'dashboards',
+        title: 'Cistern',
+        tags: ['cistern'],
+        asDropdown: true,
+        includeVars: true,
+        keepTime: true,
+        icon: 'external link',
+      },
+    ],
     panels: placePanels(rows),
   };
 }

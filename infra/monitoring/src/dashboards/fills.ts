@@ -2,7 +2,7 @@
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { figure, lines } from './panel.ts';
-import { increase, of, quantile, rate, sumOf } from './queries.ts';
+import { increase, occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const ended = 'cistern_fills_total';
 const jobs = 'cistern_job_duration_seconds';
@@ -24,7 +24,7 @@ const figures = [
       [2, warning],
       [10, bad],
     ],
-    without: 'no queue',
+    without: 'unknown',
   }),
   figure({
     title: 'Fetches that wait for a slot',
@@ -84,13 +84,16 @@ export const fills: DashboardPlan = {
             { expr: sumOf('class', of('cistern_fills_in_flight')), legend: '{{class}}' },
             { expr: sumOf('class', of('cistern_fills_parked')), legend: '{{class}} parked' },
           ],
-          words: ['interactive', 'background'],
+          words: ['interactive', 'background', 'interactive parked', 'background parked'],
         }),
         lines({
           title: 'Ended fetches',
           description: 'moved: another worker continued the fetch. Failures have the axis at the right.',
           unit: 'ops',
-          queries: [{ expr: sumOf('result', rate(ended)), legend: '{{result}}' }],
+          queries: [
+            { expr: sumOf('result', rate(ended, 'result!="failed"')), legend: '{{result}}' },
+            { expr: occurred('result', ended, 'result="failed"'), legend: '{{result}}' },
+          ],
           words: ['done', 'moved', 'failed'],
           right: { label: 'failures', series: '/^failed$/' },
         }),
@@ -107,12 +110,13 @@ export const fills: DashboardPlan = {
             expr: quantile(q, 'class', 'cistern_fill_duration_seconds'),
             legend: `{{class}} p${q * 100}`,
           })),
+          words: ['interactive p50', 'interactive p95', 'background p50', 'background p95'],
         }),
         lines({
           title: 'Spool',
           description: 'Disk space that fetches in progress have reserved, by worker.',
           unit: 'bytes',
-          queries: [{ expr: `${sumOf('instance', of('cistern_spool_bytes'))} > 0`, legend: '{{instance}}' }],
+          queries: [{ expr: sumOf('instance', of('cistern_spool_bytes')), legend: '{{instance}}' }],
         }),
       ],
     },
@@ -132,7 +136,7 @@ export const fills: DashboardPlan = {
           unit: 'ops',
           queries: [
             { expr: sumOf('name', rate(`${jobs}_count`, 'result="done"')), legend: '{{name}}' },
-            { expr: sumOf('name', rate(`${jobs}_count`, 'result="failed"')), legend: '{{name}} failed' },
+            { expr: occurred('name', `${jobs}_count`, 'result="failed"'), legend: '{{name}} failed' },
           ],
           right: { label: 'failures', series: '/ failed$/' },
         }),

@@ -28,15 +28,16 @@ export const nodes: DashboardPlan = {
           description: 'Nodes that the cluster itself counts.',
           unit: 'none',
           queries: [{ expr: `max by (role) (${of('cistern_nodes')})`, legend: '{{role}}' }],
+          words: ['frontend', 'worker', 'admin', 'standalone'],
         }),
         figure({
           title: 'Nodes by version',
-          description: 'The versions of Cistern and Node.js that run.',
+          description: 'The versions that run. More than one: an upgrade is in progress.',
           unit: 'none',
           queries: [
             {
-              expr: `count by (version, node) (${of('cistern_build_info')})`,
-              legend: '{{version}}, Node {{node}}',
+              expr: `count by (version) (${of('cistern_build_info')})`,
+              legend: 'version {{version}}',
               instant: true,
             },
           ],

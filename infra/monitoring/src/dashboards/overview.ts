@@ -2,11 +2,11 @@
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { figure, lines, states, zeroIsGood, zeroOrWarning } from './panel.ts';
-import { increase, of, orZero, pulls, quantile, quantileInRange, rate, succeeded, sumOf } from './queries.ts';
+import { increase, occurred, of, orZero, pulls, quantile, quantileInRange, rate, succeeded, sumOf } from './queries.ts';
 
 const problems = (severity: string) =>
   orZero(
-    `count(count by (part, subject) (${of('cistern_problem_since_timestamp_seconds', `severity="${severity}"`)}))`,
+    `count(count by (part, kind, subject) (${of('cistern_problem_since_timestamp_seconds', `severity="${severity}"`)}))`,
   );
 const saved = 'result=~"HIT|STALE|JOINED|REVALIDATED"';
 /** The results of pulls that wait for no upstream, and of those that wait for a fetch. */
@@ -50,7 +50,7 @@ const figures = [
       [0.05, bad],
     ],
     decimals: 1,
-    without: 'no pulls',
+    without: 'idle',
   }),
   figure({
     title: 'Hit ratio',
@@ -68,7 +68,7 @@ const figures = [
       [0.5, good],
     ],
     decimals: 1,
-    without: 'no pulls',
+    without: 'idle',
   }),
   figure({
     title: 'Bytes saved',
@@ -77,7 +77,7 @@ const figures = [
     queries: [{ expr: bytesSaved, legend: 'saved', instant: true }],
     steps: [[-Infinity, neutral]],
     decimals: 1,
-    without: 'no pulls',
+    without: 'idle',
   }),
   figure({
     title: 'Upstream pulls saved',
@@ -91,8 +91,7 @@ const figures = [
       },
     ],
     steps: [[-Infinity, neutral]],
-    decimals: 0,
-    without: 'no pulls',
+    without: 'idle',
   }),
   figure({
     title: 'First byte, p99',
@@ -115,7 +114,7 @@ const figures = [
         [30, bad],
       ],
     },
-    without: 'no pulls',
+    without: 'idle',
   }),
 ];
 
@@ -140,7 +139,7 @@ export const overview: DashboardPlan = {
   title: 'Cistern: overview',
   description: 'Is the cache well, what does it save, what is slow?',
   rows: [
-    { height: 4, panels: figures, widths: [4, 5, 3, 3, 3, 3, 3] },
+    { height: 4, panels: figures, widths: [4, 4, 3, 3, 3, 3, 4] },
     {
       height: 8,
       panels: [
@@ -150,7 +149,10 @@ export const overview: DashboardPlan = {
           description:
             'Responses by status class. Errors have the axis at the right. aborted: the client disconnected.',
           unit: 'reqps',
-          queries: [{ expr: sumOf('status', rate('cistern_requests_total')), legend: '{{status}}' }],
+          queries: [
+            { expr: sumOf('status', rate('cistern_requests_total', 'status=~"2xx|3xx"')), legend: '{{status}}' },
+            { expr: occurred('status', 'cistern_requests_total', 'status=~"4xx|5xx|aborted"'), legend: '{{status}}' },
+          ],
           words: ['2xx', '3xx', '4xx', '5xx', 'aborted'],
           right: { label: 'errors', series: '/^(4xx|5xx|aborted)$/' },
         }),

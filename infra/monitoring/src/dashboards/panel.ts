@@ -1,7 +1,7 @@
 // The kinds of panels, in the JSON of Grafana. All panels get their colours, legends and axes here, so that they are uniform.
 import { bad, colours, good, warning } from './colours.ts';
 
-export interface Query {
+interface Query {
   readonly expr: string;
   /** The name of each series, with its labels as `{{label}}`. */
   readonly legend: string;
@@ -66,6 +66,17 @@ const hideZeros: Override = {
   properties: [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: false } }],
 };
 
+/** Without values, the axis would reach to 100. */
+const softMaxima: Readonly<Record<string, number>> = {
+  reqps: 0.1,
+  ops: 0.1,
+  Bps: 1000,
+  bytes: 1000,
+  s: 0.01,
+  short: 1,
+  none: 1,
+};
+
 interface Lines extends Common {
   /** Words of `colours` that are names of series. */
   readonly words?: readonly string[];
@@ -74,14 +85,13 @@ interface Lines extends Common {
   /** Patterns of names of series that are limits: dashed, without an area. */
   readonly limits?: string;
   readonly isStacked?: boolean;
-  readonly max?: number;
-  /** Default: 0. `null` fits the axis to the values. */
-  readonly min?: number | null;
+  /** The axis reaches at least to this value. Default: a small value for the unit. */
+  readonly softMax?: number;
 }
 
 /** Returns a panel of lines over time. The legend has the last value and the maximum of each series. */
 export function lines({ title, description, unit, queries, ...look }: Lines): Panel {
-  const { words = [], right, limits, isStacked = false, max, min = 0 } = look;
+  const { words = [], right, limits, isStacked = false, softMax = softMaxima[unit] } = look;
   const overrides = [
     ...wordOverrides(words),
     ...(limits === undefined
@@ -117,17 +127,18 @@ export function lines({ title, description, unit, queries, ...look }: Lines): Pa
     fieldConfig: {
       defaults: {
         unit,
-        ...(min !== null && { min }),
-        ...(max !== undefined && { max }),
-        color: { mode: 'palette-classic-by-name' },
+        min: 0,
+        ...(unit === 'none' && { decimals: 0 }),
+        color: { mode: 'palette-classic' },
         custom: {
           drawStyle: 'line',
-          lineWidth: 1,
-          fillOpacity: isStacked ? 30 : 8,
+          // Without lines, a series of zeros does not colour the top of a stack.
+          lineWidth: isStacked ? 0 : 1,
+          fillOpacity: isStacked ? 60 : 8,
           showPoints: 'never',
           spanNulls: false,
           axisPlacement: 'auto',
-          axisSoftMax: unit === 'percentunit' ? 1 : 0.001,
+          ...(softMax !== undefined && { axisSoftMax: softMax }),
           stacking: { mode: isStacked ? 'normal' : 'none', group: 'A' },
         },
       },
@@ -179,6 +190,7 @@ export function figure({ title, description, unit, queries, steps, stepsOf = {},
       defaults: {
         unit,
         noValue: look.without,
+        mappings: [{ type: 'special', options: { match: 'null+nan', result: { text: look.without, color: 'text' } } }],
         ...(look.decimals !== undefined && { decimals: look.decimals }),
         color: { mode: 'thresholds' },
         thresholds: thresholdsOf(steps),
@@ -254,6 +266,7 @@ export function bars({ title, description, unit, queries, steps, without, max }:
         min: 0,
         max,
         noValue: without,
+        mappings: [{ type: 'special', options: { match: 'null+nan', result: { text: without, color: 'text' } } }],
         color: { mode: 'thresholds' },
         thresholds: thresholdsOf(steps),
       },

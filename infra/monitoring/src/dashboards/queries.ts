@@ -13,6 +13,15 @@ export function rate(metric: string, matchers = ''): string {
   return `rate(${of(metric, matchers)}[$__rate_interval])`;
 }
 
+/**
+ * Returns the growth per second by a label, only of series that grow within the time range of the dashboard. So a line of
+ * errors is there only if there are errors.
+ */
+export function occurred(by: string, metric: string, matchers: string): string {
+  const grown = `sum by (${by}) (increase(${of(metric, matchers)}[$__range] @ end())) > 0`;
+  return `${sumOf(by, rate(metric, matchers))} and on (${by}) ${grown}`;
+}
+
 /** Returns the growth within the time range of the dashboard. */
 export function increase(metric: string, matchers = ''): string {
   return `increase(${of(metric, matchers)}[$__range])`;
@@ -22,9 +31,12 @@ export function sumOf(by: string, expression: string): string {
   return by === '' ? `sum(${expression})` : `sum by (${by}) (${expression})`;
 }
 
-/** Returns a quantile of a histogram by the labels `by`. `metric` is its name without `_bucket`. */
+/**
+ * Returns a quantile of a histogram by the labels `by`. `metric` is its name without `_bucket`. Without observations it has
+ * no series.
+ */
 export function quantile(q: number, by: string, metric: string, matchers = ''): string {
-  return `histogram_quantile(${q}, ${sumOf(['le', by].filter(Boolean).join(', '), rate(`${metric}_bucket`, matchers))})`;
+  return `histogram_quantile(${q}, ${sumOf(['le', by].filter(Boolean).join(', '), rate(`${metric}_bucket`, matchers))}) >= 0`;
 }
 
 /** Returns a quantile of a histogram within the time range of the dashboard. */

@@ -2,7 +2,7 @@
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { figure, lines } from './panel.ts';
-import { increase, of, quantile, rate, sumOf } from './queries.ts';
+import { increase, occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const stored = `max(${of('cistern_cached_bytes')})`;
 const index = 'cistern_index_call_duration_seconds';
@@ -28,7 +28,7 @@ const figures = [
       [-Infinity, good],
       [1.02, bad],
     ],
-    without: 'no limit',
+    without: '–',
   }),
   figure({
     title: 'Evicted',
@@ -55,7 +55,6 @@ const figures = [
     title: 'Failed store operations',
     description: 'Operations of the store that failed in the time range.',
     unit: 'short',
-    decimals: 0,
     queries: [{ expr: sumOf('', increase('cistern_store_errors_total')), legend: 'failed', instant: true }],
     steps: [
       [-Infinity, good],
@@ -70,7 +69,7 @@ const figures = [
     decimals: 0,
     queries: [{ expr: `max(${of('cistern_scrub_progress_ratio')}) >= 0`, legend: 'progress', instant: true }],
     steps: [[-Infinity, neutral]],
-    without: 'not running',
+    without: 'none',
   }),
 ];
 
@@ -85,14 +84,17 @@ export const storage: DashboardPlan = {
       panels: [
         lines({
           title: 'Stored bytes',
-          description: 'Dashed: the limit (storage.maxbytes). Content is evicted there.',
+          description:
+            'Dashed: the limit (storage.maxbytes) and the space that stays free (storage.minfree). S3 reports no free space.',
           unit: 'bytes',
           queries: [
             { expr: stored, legend: 'stored' },
             { expr: `max(${of('cistern_store_max_bytes')}) > 0`, legend: 'limit' },
+            { expr: `min(${of('cistern_store_free_bytes')}) >= 0`, legend: 'free on disk' },
+            { expr: `max(${of('cistern_store_min_free_bytes')}) > 0`, legend: 'minimum free' },
           ],
-          words: ['stored', 'limit'],
-          limits: '/^limit$/',
+          words: ['stored', 'limit', 'free on disk', 'minimum free'],
+          limits: '/^(limit|minimum free)$/',
         }),
         lines({
           title: 'Stored and evicted',
@@ -100,9 +102,9 @@ export const storage: DashboardPlan = {
           unit: 'Bps',
           queries: [
             { expr: sumOf('', rate('cistern_fill_bytes_total')), legend: 'stored' },
-            { expr: sumOf('reason', rate('cistern_evicted_bytes_total')), legend: 'evicted: {{reason}}' },
+            { expr: sumOf('', rate('cistern_evicted_bytes_total')), legend: 'evicted' },
           ],
-          words: ['stored'],
+          words: ['stored', 'evicted'],
         }),
       ],
     },
@@ -116,50 +118,42 @@ export const storage: DashboardPlan = {
           queries: [{ expr: sumOf('operation', rate('cistern_store_errors_total')), legend: '{{operation}}' }],
         }),
         lines({
-          title: 'Free disk space',
-          description: 'Free space of the disk of the store. Dashed: storage.minfree. S3 reports no free space.',
-          unit: 'bytes',
+          title: 'Scrub',
+          description:
+            'Bytes read and hashed again. Right: findings. damaged: fetched again. adopted: not in the index. forgotten: not in the store.',
+          unit: 'Bps',
           queries: [
-            { expr: `min by (instance) (${of('cistern_store_free_bytes')})`, legend: '{{instance}}' },
-            { expr: `max(${of('cistern_store_min_free_bytes')}) > 0`, legend: 'limit' },
+            { expr: sumOf('', rate('cistern_scrub_bytes_total')), legend: 'read' },
+            { expr: occurred('kind', found, 'kind!="objects"'), legend: '{{kind}}' },
           ],
-          words: ['limit'],
-          limits: '/^limit$/',
+          words: ['read', 'damaged', 'failed'],
+          right: { label: 'findings', series: '/^(verified|adopted|forgotten|damaged|healed|failed)$/', unit: 'ops' },
         }),
       ],
     },
     {
-      heading: 'Index and scrub',
       height: 9,
       panels: [
         lines({
           title: 'Index calls',
           description: 'Calls to Redis by result. Failures have the axis at the right. A single process has no Redis.',
           unit: 'ops',
-          queries: [{ expr: sumOf('result', rate(`${index}_count`)), legend: '{{result}}' }],
+          queries: [
+            { expr: sumOf('result', rate(`${index}_count`, 'result="answered"')), legend: '{{result}}' },
+            { expr: occurred('result', `${index}_count`, 'result="failed"'), legend: '{{result}}' },
+          ],
           words: ['answered', 'failed'],
           right: { label: 'failures', series: '/^failed$/' },
         }),
         lines({
           title: 'Duration of index calls',
-          description: 'Time to the reply of Redis, by role of the caller.',
+          description: 'Time to the reply of Redis, by scrape job of the caller.',
           unit: 's',
           queries: [0.5, 0.99].map((q) => ({
             expr: quantile(q, 'job', index, 'result="answered"'),
             legend: `{{job}} p${q * 100}`,
           })),
-        }),
-        lines({
-          title: 'Scrub findings',
-          description:
-            'Objects by finding. damaged: fetched again. adopted: stored but not in the index. forgotten: in the index but no longer stored.',
-          unit: 'short',
-          queries: [
-            {
-              expr: sumOf('kind', `increase(${of(found, 'kind!="objects"')}[$__rate_interval])`),
-              legend: '{{kind}}',
-            },
-          ],
+          words: ['frontend p50', 'frontend p99', 'worker p50', 'worker p99', 'admin p50', 'admin p99'],
         }),
       ],
     },

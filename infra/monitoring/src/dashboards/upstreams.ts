@@ -2,7 +2,7 @@
 import { bad, good, neutral, warning } from './colours.ts';
 import { type DashboardPlan, labelVariable } from './dashboard.ts';
 import { bars, lines, states } from './panel.ts';
-import { of, quantile, rate, sumOf } from './queries.ts';
+import { occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const chosen = 'upstream=~"$upstream"';
 const requests = 'cistern_upstream_requests_total';
@@ -74,8 +74,24 @@ export const upstreams: DashboardPlan = {
           title: 'Requests',
           description: 'Requests to upstreams by outcome. Failures of the upstream have the axis at the right.',
           unit: 'reqps',
-          queries: [{ expr: sumOf('outcome', rate(requests, chosen)), legend: '{{outcome}}' }],
-          words: ['ok', 'not-found', 'denied', 'rate-limited', 'refused-us', 'unreachable', 'timeout', 'mismatch'],
+          queries: [
+            {
+              expr: sumOf('outcome', rate(requests, `${chosen},outcome=~"ok|not-found|denied|aborted"`)),
+              legend: '{{outcome}}',
+            },
+            { expr: occurred('outcome', requests, `${chosen},${failures}`), legend: '{{outcome}}' },
+          ],
+          words: [
+            'ok',
+            'not-found',
+            'denied',
+            'aborted',
+            'rate-limited',
+            'refused-us',
+            'unreachable',
+            'timeout',
+            'mismatch',
+          ],
           right: { label: 'failures', series: '/^(rate-limited|refused-us|unreachable|timeout|mismatch)$/' },
         }),
         lines({
