@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { infra } from './infra.ts';
+import type { DrawnDashboard } from './render/answer-dashboard.ts';
 
 export interface NamedExpression {
   /** The dashboard and panel, or the rule. */
@@ -10,19 +11,16 @@ export interface NamedExpression {
   readonly expression: string;
 }
 
-interface Panel {
+type Panel = DrawnDashboard['panels'][number] & {
   readonly title: string;
   readonly type: string;
   readonly description?: string;
-  readonly targets?: readonly { readonly expr: string }[];
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
-}
+};
 
-export interface Dashboard {
-  readonly uid: string;
-  readonly title: string;
+export interface Dashboard extends DrawnDashboard {
   readonly panels: readonly Panel[];
-  readonly templating: { readonly list: readonly { readonly name: string; readonly definition: string }[] };
+  readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
 }
 
 export async function readDashboards(): Promise<Dashboard[]> {
@@ -39,38 +37,60 @@ export async function panelExpressions(): Promise<NamedExpression[]> {
   );
 }
 
-interface RuleFile {
-  readonly groups: readonly {
-    readonly rules: readonly { readonly record?: string; readonly alert?: string; readonly expr: string }[];
-  }[];
+interface Rule {
+  readonly record?: string;
+  readonly alert?: string;
+  readonly expr: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+async function readRuleFile(file: 'recording.yml' | 'alerts.yml'): Promise<Rule[]> {
+  const text = await readFile(join(infra, 'prometheus/rules', file), 'utf8');
+  const { groups } = parse(text) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
 }
 
 export async function readRules(file: 'recording.yml' | 'alerts.yml'): Promise<NamedExpression[]> {
-  const text = await readFile(join(infra, 'prometheus/rules', file), 'utf8');
-  const { groups } = parse(text, { merge: true }) as RuleFile;
-  return groups.flatMap(({ rules }) =>
-    rules.map(({ record, alert, expr }) => ({ by: record ?? alert ?? '', expression: expr })),
+  const rules = await readRuleFile(file);
+  return rules.map(({ record, alert, expr }) => ({ by: record ?? alert ?? '', expression: expr }));
+}
+
+/** Returns the labels that the texts of each alert contain. */
+export async function readAlertLabels(): Promise<{ readonly alert: string; readonly label: string }[]> {
+  return (await readRuleFile('alerts.yml')).flatMap(({ alert = '', annotations = {} }) =>
+    [
+      ...Object.values(annotations)
+        .join(' ')
+        .matchAll(/\$labels\.(\w+)/g),
+    ].map(([, label = '']) => ({ alert, label })),
   );
 }
 
+type Labels = Readonly<Record<string, string>>;
+
 interface RuleTests {
   readonly tests: readonly {
-    readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[];
+    readonly alert_rule_test?: readonly {
+      readonly alertname: string;
+      readonly exp_alerts: readonly { readonly exp_labels: Labels }[];
+    }[];
     readonly promql_expr_test?: readonly { readonly exp_samples: readonly { readonly labels: string }[] }[];
   }[];
 }
 
-/** Returns the alerts that a unit test makes fire. */
-export async function testedAlerts(): Promise<ReadonlySet<string>> {
+/** Returns the labels of all alerts that a unit test makes fire. The name is the label `alertname`. */
+export async function testedAlerts(): Promise<readonly Labels[]> {
   const text = await readFile(join(infra, 'prometheus/alerts.test.yml'), 'utf8');
   const { tests } = parse(text) as RuleTests;
-  const byName = tests
-    .flatMap(({ alert_rule_test: alerts = [] }) => alerts.filter((alert) => alert.exp_alerts.length > 0))
-    .map(({ alertname }) => alertname);
+  const byName = tests.flatMap(({ alert_rule_test: alerts = [] }) =>
+    alerts.flatMap(({ alertname, exp_alerts: fired }) => fired.map((alert) => ({ ...alert.exp_labels, alertname }))),
+  );
   const bySeries = tests
     .flatMap(({ promql_expr_test: expressions = [] }) => expressions.flatMap(({ exp_samples: samples }) => samples))
-    .map(({ labels }) => /alertname="(\w+)"/.exec(labels)?.[1] ?? '');
-  return new Set([...byName, ...bySeries]);
+    .map(({ labels }) =>
+      Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value])),
+    );
+  return [...byName, ...bySeries];
 }
 
 /**
@@ -78,7 +98,7 @@ export async function testedAlerts(): Promise<ReadonlySet<string>> {
  * nothing.
  */
 export function selectorsOf(expression: string): string[] {
-  return [...expression.matchAll(/\b((?:cistern|process|nodejs|up)(?:[\w:]*))(\{[^}]*\})?/g)]
+  return [...expression.matchAll(/\b((?:cistern|haproxy|process|nodejs|up)(?:[\w:]*))(\{[^}]*\})?/g)]
     .filter(([, name = '']) => name === 'up' || /[_:]/.test(name))
     .map(([selector]) => selector);
 }

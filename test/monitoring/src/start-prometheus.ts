@@ -4,33 +4,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebianPackages, freePort, startProcess } from '@cistern/test-servers';
 import { infra } from './infra.ts';
+import { type PrometheusApi, prometheusApi } from './render/prometheus-api.ts';
 
-/** A value of an instant vector. */
-interface Sample {
-  readonly metric: Readonly<Record<string, string>>;
-  readonly value: readonly [atSeconds: number, value: string];
-}
-
-export interface Prometheus {
-  /** Rejects with Prometheus' error message for an invalid expression. */
-  query(expression: string): Promise<readonly Sample[]>;
+export interface Prometheus extends PrometheusApi {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
   close(): Promise<unknown>;
 }
 
-/** `targets` are `host:port` by job. It scrapes and evaluates every second. The caller closes it. */
-export async function startPrometheus(targets: Readonly<Record<string, readonly string[]>>): Promise<Prometheus> {
+/** `targets` are `host:port` by job. It scrapes and evaluates every `seconds`. All targets have the labels `cluster` and `namespace`. The caller closes it. */
+export async function startPrometheus(
+  targets: Readonly<Record<string, readonly string[]>>,
+  seconds = 1,
+): Promise<Prometheus> {
   await ensureDebianPackages(['prometheus']);
   const directory = await mkdtemp(join(tmpdir(), 'cistern-prometheus-'));
   await cp(join(infra, 'prometheus/rules'), join(directory, 'rules'), { recursive: true });
   for (const file of await readdir(join(directory, 'rules'))) {
     const path = join(directory, 'rules', file);
-    await writeFile(path, (await readFile(path, 'utf8')).replace(/^ {4}interval: .*$/m, '    interval: 1s'));
+    await writeFile(path, (await readFile(path, 'utf8')).replace(/^ {4}interval: .*$/m, `    interval: ${seconds}s`));
   }
+  const labels = { cluster: 'test', namespace: 'cistern' };
   const jobs = Object.entries(targets).map(([job, addresses]) => ({
     job_name: job,
-    static_configs: [{ targets: addresses }],
+    static_configs: [{ targets: addresses, labels }],
   }));
-  const global = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
+  const interval = `${seconds}s`;
+  const global = { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval };
   const configuration = { global, rule_files: ['rules/*.yml'], scrape_configs: jobs };
   // JSON is valid YAML.
   await writeFile(join(directory, 'prometheus.yml'), JSON.stringify(configuration));
@@ -47,12 +47,8 @@ export async function startPrometheus(targets: Readonly<Record<string, readonly 
     removeAfter: [directory],
   });
   return {
-    async query(expression) {
-      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(expression)}`);
-      const body = (await answer.json()) as { readonly error?: string; readonly data?: { readonly result: Sample[] } };
-      if (body.data === undefined) throw new Error(`${expression}: ${body.error}`);
-      return body.data.result;
-    },
+    url,
+    ...prometheusApi(url),
     close: () => server.stop(),
   };
 }

@@ -32,4 +32,5 @@ export { mergeSections } from './merge-sections.ts';
 export { openRelay } from './open-relay.ts';
 export { startProcess } from './start-process.ts';
 export type { ProcessExit, SupervisedProcess } from './start-process.ts';
+export { withFileLock } from './with-file-lock.ts';
 export { watchMemory } from './watch-memory.ts';

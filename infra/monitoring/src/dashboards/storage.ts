@@ -19,7 +19,7 @@ const figures = [
     without: 'unknown',
   }),
   figure({
-    title: 'Of the limit',
+    title: 'Used of the limit',
     description: 'Share of storage.maxbytes in use. Eviction keeps it at 100 % at most.',
     unit: 'percentunit',
     decimals: 0,

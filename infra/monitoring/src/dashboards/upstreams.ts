@@ -151,7 +151,7 @@ export const upstreams: DashboardPlan = {
         lines({
           title: 'Recovered and withheld',
           description:
-            'What the cache did about failures: retries, resumed bodies, fallbacks to alternates, and requests withheld because of a pull limit.',
+            'Answers of the cache to failures: retries, resumed bodies, fallbacks to alternates, and requests withheld because of a pull limit.',
           unit: 'reqps',
           queries: [
             {

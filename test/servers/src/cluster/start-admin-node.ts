@@ -4,9 +4,13 @@ import { freePort } from '../free-port.ts';
 import type { Cluster } from './start-cluster.ts';
 import { type ClusterNode, type ClusterNodeOptions, startClusterNode } from './start-cluster-node.ts';
 
-/** `product` is as in `ClusterOptions`. The caller stops the node before the cluster. */
-export async function startAdminNode(cluster: Pick<Cluster, 'configFile'>, product?: string): Promise<ClusterNode> {
-  return startExtraNode(cluster, { kind: 'admin', name: 'admin', product });
+/** `product` and `env` are as in `ClusterOptions`. The caller stops the node before the cluster. */
+export async function startAdminNode(
+  cluster: Pick<Cluster, 'configFile'>,
+  product?: string,
+  env: ClusterNodeOptions['env'] = {},
+): Promise<ClusterNode> {
+  return startExtraNode(cluster, { kind: 'admin', name: 'admin', product, env });
 }
 
 /**

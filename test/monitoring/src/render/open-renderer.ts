@@ -1,0 +1,67 @@
+// Draws dashboards as pictures: Grafana's components in a headless browser, with data of a Prometheus.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureDebianPackages } from '@cistern/test-servers';
+import type { Answers, DrawnDashboard } from './answer-dashboard.ts';
+import { installGrafana, requireFrom } from './install-grafana.ts';
+
+export interface Renderer {
+  /** Resolves to a picture in PNG. Rejects if the page has an error. */
+  render(dashboard: DrawnDashboard, answers: Answers): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** The parts of puppeteer that are used. */
+interface Tab {
+  on(event: 'pageerror', listener: (error: Error) => void): void;
+  setViewport(size: object): Promise<void>;
+  goto(url: string, options: object): Promise<unknown>;
+  waitForFunction(expression: string): Promise<unknown>;
+  screenshot(options: object): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+interface Puppeteer {
+  launch(options: object): Promise<{ newPage(): Promise<Tab>; close(): Promise<void> }>;
+}
+
+const style =
+  '*{box-sizing:border-box}body{margin:0;background:#111217}button{background:none;border:0;color:inherit;font:inherit;padding:0}ul{margin:0;padding:0;list-style:none}';
+
+const json = (value: object) => JSON.stringify(value).replaceAll('<', String.raw`\u003c`);
+
+/** Installs missing packages, which takes a minute for the first time. The caller closes the renderer. */
+export async function openRenderer(): Promise<Renderer> {
+  await ensureDebianPackages(['chromium', 'fonts-inter', 'pngquant']);
+  const folder = await installGrafana();
+  const browser = await (requireFrom(folder, 'puppeteer-core') as Puppeteer).launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'],
+  });
+  return {
+    async render(dashboard, answers) {
+      const data = `window.dashboard=${json(dashboard)};window.answers=${json(answers)};`;
+      const file = join(folder, `${dashboard.uid}.html`);
+      await writeFile(
+        file,
+        `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.bundle.css"><style>${style}</style><div id="root"></div><script>${data}</script><script src="page.bundle.js"></script>`,
+      );
+      const tab = await browser.newPage();
+      const errors: string[] = [];
+      tab.on('pageerror', (error) => void errors.push(error.message));
+      try {
+        await tab.setViewport({ width: 1416, height: 1000 });
+        await tab.goto(pathToFileURL(file).href, { waitUntil: 'load' });
+        if (errors.length === 0)
+          await tab.waitForFunction(
+            'document.querySelector("#root").children.length > 0 && (window.frames_ = (window.frames_ ?? 0) + 1) > 30',
+          );
+        if (errors.length > 0) throw new Error(`${dashboard.title}: ${errors.join('; ')}`);
+        return await tab.screenshot({ fullPage: true });
+      } finally {
+        await tab.close();
+      }
+    },
+    close: () => browser.close(),
+  };
+}
