@@ -78,7 +78,6 @@ const descriptions = {
   endpoint: 'host of the registry: the upstream itself or an alternate',
   repository: 'name within the upstream, such as `library/alpine`',
   tag: 'the tag in the repository',
-  credential: 'which account of the upstream; `anonymous` without one',
   address: 'another worker',
   bucket: 'the bucket of the S3 store',
   path: 'the path of a file',
