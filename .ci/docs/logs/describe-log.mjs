@@ -97,7 +97,6 @@ const descriptions = {
   step: 'the stage of the rebuild: `blobs`, `links`, `held` or `tags`; `done` at the end',
   part: 'the part of the store that the rebuild read, such as `blobs/3f`',
   isComplete: 'false if the index lost data during the rebuild',
-  unwritten: 'writes to the index that were skipped during the outage',
   aside: 'the new path of the unusable file',
   key: 'the setting, or the key in Redis',
   warning: 'the problem of the setting',

@@ -85,7 +85,7 @@ drillOf(
 
 drillOf(
   'all workers are killed',
-  ['no-worker'],
+  ['no-worker', 'node-lost', 'node-lost'],
   ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.kill())),
   ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.start())),
 );
@@ -110,7 +110,7 @@ test('a node of another version, and one with a wrong clock', async (t) => {
     name: 'late-worker',
     env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(lateClock)}` },
   });
-  t.after(() => late.kill());
+  t.after(() => late.stop());
   const [off] = await diagnoseTime(t, 'operators see the clock', () => untilSeen(['clock-off']));
   assert.match(off!.reason, /The clock of this machine is 120 s behind Redis\./);
   await late.stop();

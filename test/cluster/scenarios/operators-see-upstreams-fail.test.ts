@@ -78,7 +78,7 @@ test('the certificate of a frontend is near its end', async (t) => {
   const { certFile, keyFile } = await makeCertificateFiles(directory);
   const env = { REGISTRY_HTTP_TLS_CERTIFICATE: certFile, REGISTRY_HTTP_TLS_KEY: keyFile };
   const frontend = await startExtraNode(cluster, { kind: 'frontend', name: 'tls-frontend', env });
-  t.after(() => frontend.kill());
+  t.after(() => frontend.stop());
   const [seen] = await diagnoseTime(t, 'operators see it', () => untilSeen(['certificate-expires']));
   assert.match(seen!.reason, /^The certificate expires in (?:2 days|4[78] hours)\.$/);
   await frontend.stop();
@@ -94,7 +94,7 @@ test('the spool of one worker is full', async (t) => {
     env: { REGISTRY_WORKER_SPOOL_DIRECTORY: disk.directory },
   });
   t.after(async () => {
-    await worker.kill();
+    await worker.stop();
     await disk.unmount();
   });
   await untilSeen([]);

@@ -31,7 +31,9 @@ export async function openRelay(owner: RelayOwner, port: number, version?: strin
     const disguise = new Transform({ transform: (chunk: Buffer, _, done) => done(null, disguised(chunk, version)) });
     // The bytes stay in order when the delay becomes shorter.
     let written = Promise.resolve();
-    disguise.on('data', (chunk: Buffer) => (written = writeAfter(written, chunk)));
+    disguise.on('data', (chunk: Buffer) => {
+      written = writeAfter(written, chunk);
+    });
     async function writeAfter(before: Promise<void>, chunk: Buffer): Promise<void> {
       // real-time: delays the bytes of a slow server
       await Promise.all([before, delay(relay.delayMs)]);

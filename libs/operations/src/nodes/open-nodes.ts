@@ -12,9 +12,9 @@ import { viewHistory } from './view-history.ts';
 import { type NodesView, viewNodes } from './view-nodes.ts';
 
 /**
- * Results are cached for half a second, the size of the store for five seconds, and the history for ten seconds, so that many
- * callers cost little. While the index is unavailable, the last results are returned. Only `jobs`, `history` and `reload` then
- * reject with `index-unavailable`.
+ * Results are cached for half a second, the size of the store for five seconds, and the history for ten. So many callers cost
+ * little. While the index is unavailable, the last results are returned. Only `jobs`, `history` and `reload` then reject with
+ * `index-unavailable`.
  */
 export interface Nodes {
   /** Resolves to the last view of all nodes. It is not current while the index is unavailable. */

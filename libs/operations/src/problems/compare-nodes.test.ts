@@ -7,34 +7,35 @@ import { createFound } from './find-local-problems.ts';
 
 const found = createFound(loadConfig({ env: {}, defaults: { rootDirectory: '/' } }));
 
-const node = (name: string, version: string, differs = false) =>
+const nodeOf = (name: string, version: string, differs = false) =>
   ({ name, version, state: 'running', configuration: { differs, needsRestart: [] } }) as unknown as CacheNode;
 
 test('mixed versions and differing configurations are warnings', () => {
-  assert.deepEqual(compareNodes(found, [node('a', '2'), node('b', '2')]), []);
-  const problems = compareNodes(found, [node('a', '2'), node('b', '1'), node('c', '2', true)]);
+  assert.deepEqual(compareNodes(found, [nodeOf('a', '2'), nodeOf('b', '2')]), []);
+  const problems = compareNodes(found, [nodeOf('a', '2'), nodeOf('b', '1'), nodeOf('c', '2', true)]);
   assert.partialDeepStrictEqual(problems, [
     { kind: 'versions-mixed', severity: 'warning', reason: 'Nodes run different versions: 1 (b), 2 (a, c).' },
     { kind: 'configuration-differs', severity: 'warning', node: 'c' },
   ]);
-  const many = ['a', 'b', 'c', 'd'].map((name) => node(name, '2'));
-  assert.match(compareNodes(found, [...many, node('e', '1')])[0]?.reason ?? '', /: 1 \(e\), 2 \(4 nodes\)\.$/);
+  const many = ['a', 'b', 'c', 'd'].map((name) => nodeOf(name, '2'));
+  assert.match(compareNodes(found, [...many, nodeOf('e', '1')])[0]?.reason ?? '', /: 1 \(e\), 2 \(4 nodes\)\.$/);
 });
 
+const seenNode = (name: string, role: string, state: string, startedAt: number, seenAt: number) =>
+  ({ name, role, version: '2', state, startedAt, seenAt, configuration: null }) as unknown as CacheNode;
+
 test('a lost node is a warning until a node of its role replaces it', () => {
-  const seen = (name: string, role: string, state: string, startedAt: number, seenAt: number) =>
-    ({ name, role, version: '2', state, startedAt, seenAt, configuration: null }) as unknown as CacheNode;
   const nodes = [
-    seen('a', 'worker', 'running', 1, 99),
-    seen('b', 'worker', 'lost', 1, 40),
-    seen('c', 'worker', 'lost', 1, 50),
-    seen('d', 'worker', 'stopped', 1, 50),
+    seenNode('a', 'worker', 'running', 1, 99),
+    seenNode('b', 'worker', 'lost', 1, 40),
+    seenNode('c', 'worker', 'lost', 1, 50),
+    seenNode('d', 'worker', 'stopped', 1, 50),
   ];
   const lost = (more: readonly CacheNode[] = []) => compareNodes(found, [...nodes, ...more]).map(({ node }) => node);
   assert.deepEqual(lost(), ['b', 'c']);
-  assert.deepEqual(lost([seen('e', 'frontend', 'running', 60, 99)]), ['b', 'c']);
-  assert.deepEqual(lost([seen('e', 'worker', 'running', 45, 99)]), ['c']);
-  assert.deepEqual(lost([seen('b', 'worker', 'running', 60, 99), seen('e', 'worker', 'running', 61, 99)]), []);
+  assert.deepEqual(lost([seenNode('e', 'frontend', 'running', 60, 99)]), ['b', 'c']);
+  assert.deepEqual(lost([seenNode('e', 'worker', 'running', 45, 99)]), ['c']);
+  assert.deepEqual(lost([seenNode('b', 'worker', 'running', 60, 99), seenNode('e', 'worker', 'running', 61, 99)]), []);
   assert.partialDeepStrictEqual(compareNodes(found, nodes)[0], {
     kind: 'node-lost',
     severity: 'warning',
