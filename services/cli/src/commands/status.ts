@@ -39,7 +39,8 @@ async function printStatus(options: ReportOptions, terminal: Terminal): Promise<
 function describeOverview({ version, cache, fills, since, requests, bytes, ...rest }: Overview): string {
   const { upstreamCalls, latencyMs, view } = rest;
   const { total, hits, joined, stale, revalidated, misses, errors } = requests;
-  const share = total === 0 ? '' : ` (${Math.round(((total - misses - errors) / total) * 100)} % without a fetch)`;
+  const served = hits + joined + stale + revalidated;
+  const share = served === 0 ? '' : ` (${Math.round((served / (served + misses)) * 100)} % without a fetch)`;
   const rows = [
     ['cistern', version],
     ['health', describeHealth(rest)],
