@@ -74,7 +74,7 @@ export const fills: DashboardPlan = {
   rows: [
     { height: 4, panels: figures },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Fetches in progress',
@@ -100,7 +100,7 @@ export const fills: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Duration of fetches',
@@ -116,13 +116,14 @@ export const fills: DashboardPlan = {
           title: 'Spool',
           description: 'Disk space that fetches in progress have reserved, by worker.',
           unit: 'bytes',
-          queries: [{ expr: sumOf('instance', of('cistern_spool_bytes')), legend: '{{instance}}' }],
+          isByNode: true,
+          queries: [{ expr: sumOf('job, instance', of('cistern_spool_bytes')), legend: '{{job}} {{instance}}' }],
         }),
       ],
     },
     {
       heading: 'Jobs',
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Waiting jobs',

@@ -49,23 +49,26 @@ export const nodes: DashboardPlan = {
     },
     {
       heading: 'Work',
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Requests',
           description: 'Requests of clients by node.',
+          isByNode: true,
           unit: 'reqps',
           queries: [{ expr: sumOf('job, instance', rate('cistern_requests_total')), legend: node }],
         }),
         lines({
           title: 'Requests in flight',
           description: 'Requests that the node is serving.',
+          isByNode: true,
           unit: 'short',
           queries: [{ expr: sumOf('job, instance', of('cistern_requests_in_flight')), legend: node }],
         }),
         lines({
           title: 'Bytes sent',
           description: 'To clients, and for workers to the nodes that follow their fetches.',
+          isByNode: true,
           unit: 'Bps',
           queries: [
             { expr: sumOf('job, instance', rate('cistern_response_bytes_total')), legend: node },
@@ -76,34 +79,38 @@ export const nodes: DashboardPlan = {
     },
     {
       heading: 'Process',
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'CPU',
           description: 'CPU seconds per second. JavaScript of a node runs on one core.',
+          isByNode: true,
           unit: 'percentunit',
           queries: [{ expr: sumOf('job, instance', rate('process_cpu_seconds_total')), legend: node }],
         }),
         lines({
           title: 'Event loop delay, p99',
           description: 'The delay of timers. A high value delays all requests of the node.',
+          isByNode: true,
           unit: 's',
           queries: [{ expr: `max by (job, instance) (${of('nodejs_eventloop_lag_p99_seconds')})`, legend: node }],
         }),
         lines({
           title: 'Memory',
           description: 'Resident memory of the process.',
+          isByNode: true,
           unit: 'bytes',
           queries: [{ expr: sumOf('job, instance', of('process_resident_memory_bytes')), legend: node }],
         }),
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Open files',
           description: 'Share of the limit of open files, which include connections.',
+          isByNode: true,
           unit: 'percentunit',
           queries: [
             {
@@ -115,6 +122,7 @@ export const nodes: DashboardPlan = {
         lines({
           title: 'Garbage collection',
           description: 'Share of the time in the garbage collector.',
+          isByNode: true,
           unit: 'percentunit',
           queries: [{ expr: sumOf('job, instance', rate('nodejs_gc_duration_seconds_sum')), legend: node }],
         }),

@@ -159,7 +159,7 @@ export const overview: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Pulls by cache result',
@@ -190,7 +190,7 @@ export const overview: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Bytes',

@@ -77,7 +77,14 @@ const softMaxima: Readonly<Record<string, number>> = {
   none: 1,
 };
 
+/** Nodes have shades of the colour of their role, if the scrape jobs have the names of the roles. */
+const nodeOverrides = ['frontend', 'worker', 'admin', 'cistern'].map((role) =>
+  byPattern(`/^\\S*${role}/`, { id: 'color', value: { mode: 'shades', fixedColor: colours[role] ?? 'blue' } }),
+);
+
 interface Lines extends Common {
+  /** Whether the names of series begin with the scrape job of a node. */
+  readonly isByNode?: boolean;
   /** Words of `colours` that are names of series. */
   readonly words?: readonly string[];
   /** Patterns of names whose series are drawn on an axis at the right, which has this label. */
@@ -91,9 +98,10 @@ interface Lines extends Common {
 
 /** Returns a panel of lines over time. The legend has the last value and the maximum of each series. */
 export function lines({ title, description, unit, queries, ...look }: Lines): Panel {
-  const { words = [], right, limits, isStacked = false, softMax = softMaxima[unit] } = look;
+  const { words = [], right, limits, isStacked = false, isByNode = false, softMax = softMaxima[unit] } = look;
   const overrides = [
     ...wordOverrides(words),
+    ...(isByNode ? nodeOverrides : []),
     ...(limits === undefined
       ? []
       : [

@@ -80,7 +80,7 @@ export const storage: DashboardPlan = {
   rows: [
     { height: 4, panels: figures },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Stored bytes',
@@ -109,7 +109,7 @@ export const storage: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Failed operations',
@@ -132,7 +132,7 @@ export const storage: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Index calls',

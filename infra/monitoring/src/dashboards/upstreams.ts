@@ -68,7 +68,7 @@ export const upstreams: DashboardPlan = {
       widths: [16, 8],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Requests',
@@ -106,7 +106,7 @@ export const upstreams: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Pulls left over time',
@@ -135,7 +135,7 @@ export const upstreams: DashboardPlan = {
       ],
     },
     {
-      height: 9,
+      height: 10,
       panels: [
         lines({
           title: 'Failures by upstream',
