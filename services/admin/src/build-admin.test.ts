@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { loadConfig, openLiveConfig } from '@cistern/config';
 import { CacheError } from '@cistern/errors';
 import { createLogger, createMetrics } from '@cistern/telemetry';
+import { until } from '@cistern/runtime/testing';
 import type { Nodes, Prewarm, Upkeep } from '@cistern/operations';
 import { buildAdmin } from './build-admin.ts';
 import { type AdminServerOptions, buildAdminServer } from './build-admin-server.ts';
@@ -45,10 +46,11 @@ test('the admin node returns its version and health, and its metrics count cache
     parts: { index: 'ok', store: 'ok', workers: 'ok', credentials: 'ok', clock: 'ok' },
   });
   assert.partialDeepStrictEqual(JSON.parse(await get(debug, '/readyz')), { ready: true });
+  // The node has reported, and the view of the nodes is cached for half a second.
+  await until(async () => /^cistern_nodes\{role="admin"\} 1$/m.test(await get(debug, '/metrics')));
   const metrics = await get(debug, '/metrics');
   assert.match(metrics, /^cistern_cached_blobs 0$/m);
   assert.match(metrics, /^cistern_part_up\{part="index"\} 1$/m);
-  assert.match(metrics, /^cistern_nodes\{role="admin"\} 1$/m);
   assert.match(metrics, /^cistern_nodes\{role="worker"\} 0$/m);
 });
 

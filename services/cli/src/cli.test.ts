@@ -50,10 +50,10 @@ test('a signal ends serve, which still writes the last line of its log', async (
   let log = '';
   child.stdout.on('data', (text: string) => {
     log += text;
-    if (log.includes('INFO: listening') && !child.killed) child.kill('SIGTERM');
+    if (log.includes(' listening ') && !child.killed) child.kill('SIGTERM');
   });
   const { stdout, stderr, ...rest } = (await exit) as { readonly stdout: string; readonly stderr: string };
   assert.deepEqual(rest, { code: 0, signal: null }, stdout + stderr);
   assert.match(stderr, /^Cistern [\d.]+ listens on http:\/\/localhost:\d+\n/);
-  assert.match(stdout, /INFO: shutdown complete\b.*\n$/);
+  assert.match(stdout, / shutdown complete.*\n$/);
 });

@@ -48,7 +48,7 @@ test('behind a balancer that forwards TLS, the client has the address of the PRO
   const [answer] = (await once(secure, 'data')) as [Buffer];
   assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
   await until(() => log.length === 1);
-  assert.equal(log[0]?.['clientIp'], '203.0.113.9');
+  assert.equal(log[0]?.['client'], '203.0.113.9');
 });
 
 async function serverTls(t: TestContext): Promise<ServerTls> {

@@ -11,30 +11,28 @@ const blob = Buffer.alloc(150_000, 'b');
 const digest = digestOf(blob);
 
 test('every request is logged once, at its end, with its facts', async (t) => {
-  const { url, log } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [blob] }) });
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { url, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
   await sendRequest(`${url}/v2/nginx/blobs/${digest}?ns=docker.io`, { headers: { 'user-agent': 'containerd/2.2' } });
   await until(() => log.length > 0);
   assert.equal(log.length, 1);
-  const { time: _, durationMs, timeToFirstByteMs, startedAtMs, requestId, ...facts } = log[0] ?? {};
+  const { time: _, ms, firstByteMs, requestId, ...facts } = log[0] ?? {};
   assert.deepEqual(facts, {
     level: 'info',
     operation: 'blob',
-    method: 'GET',
     url: `/v2/nginx/blobs/${digest}?ns=docker.io`,
     protocol: 'HTTP/1.1',
-    clientIp: '127.0.0.1',
+    client: '127.0.0.1',
     userAgent: 'containerd/2.2',
     upstream: 'docker.io',
     repository: 'library/nginx',
-    reference: digest,
+    reference: digest.slice(0, 19),
     cache: 'HIT',
     status: 200,
-    bytesSent: blob.length,
-    aborted: false,
-    msg: 'request ended',
+    bytes: blob.length,
+    msg: 'request',
   });
-  assert.ok((timeToFirstByteMs as number) <= (durationMs as number));
-  assert.ok(Math.abs(Date.now() - (startedAtMs as number)) < 60_000);
+  assert.ok((firstByteMs as number) <= (ms as number));
   assert.match(String(requestId), /^[\w-]+$/);
 });
 
@@ -47,7 +45,7 @@ test('the logged bytes are those of the body, and 0 for HEAD and 304', async (t)
   await sendRequest(path, { headers: { 'if-none-match': '*' } });
   await until(() => log.length === 3);
   assert.deepEqual(
-    log.map(({ status, bytesSent }) => [status, bytesSent]),
+    log.map(({ status, bytes }) => [status, bytes]),
     [
       [200, manifest.length],
       [200, 0],
@@ -66,7 +64,7 @@ test('the log level is error for faults, warn for degraded service, and info for
   ] as const;
   for (const [error, level] of cases) {
     const pullThrough = createMemoryPullThrough({ instead: { openManifest: () => Promise.reject(error) } });
-    const { url, log } = await startFrontend(t, { pullThrough });
+    const { url, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
     await sendRequest(`${url}/v2/nginx/manifests/latest`);
     await until(() => log.length > 0);
     assert.equal(log[0]?.['level'], level, error.message);

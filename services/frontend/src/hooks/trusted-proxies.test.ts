@@ -12,7 +12,7 @@ async function seen(t: Parameters<typeof startFrontend>[0], trustedProxies: stri
   const { url, log, accessLines } = await startFrontend(t, { pullThrough, trustedProxies });
   await sendRequest(`${url}/v2/a/b/manifests/x`, { headers });
   await until(() => log.length === 1);
-  return { ip: log[0]?.['clientIp'], upstream: log[0]?.['upstream'], accessLine: accessLines[0] ?? '' };
+  return { ip: log[0]?.['client'], upstream: log[0]?.['upstream'], accessLine: accessLines[0] ?? '' };
 }
 
 test('a trusted proxy sets the client address and the host', async (t) => {

@@ -218,7 +218,7 @@ test('the frontend logs and trusts the address of the header', async (t) => {
   await until(() => log.length === 1 && received().length > 0);
   assert.match(received().toString(), /^HTTP\/1\.1 200 /);
   // `X-Forwarded-For` is not trusted, because after the PROXY header the request comes from the client, not from the proxy.
-  assert.equal(log[0]?.['clientIp'], '203.0.113.9');
+  assert.equal(log[0]?.['client'], '203.0.113.9');
   assert.match(accessLines[0] ?? '', /^203\.0\.113\.9 /);
 });
 
@@ -258,5 +258,5 @@ test('a connection whose header names no client counts for the balancer', async 
   const { socket } = await open(t, port);
   socket.write(`PROXY UNKNOWN\r\n${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);
   await until(() => log.length === 1);
-  assert.equal(log[0]?.['clientIp'], '127.0.0.1');
+  assert.equal(log[0]?.['client'], '127.0.0.1');
 });

@@ -17,7 +17,7 @@ function blobOf(stream: Omit<BlobStream, 'cache'>): OpenedBlob {
 
 test('a client that disconnects during a write closes the stream', async (t) => {
   const pullThrough = createMemoryPullThrough({ blobs: [bytes] });
-  const { port, log } = await startFrontend(t, { pullThrough });
+  const { port, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
   const { socket } = await openRawConnection(t, port, true);
   socket.write(requestText(path));
   await until(() => pullThrough.openStreams === 1);
@@ -26,7 +26,7 @@ test('a client that disconnects during a write closes the stream', async (t) => 
   await until(() => log.length === 1);
   assert.equal(log[0]?.['aborted'], true);
   assert.equal(log[0]?.['level'], 'info');
-  assert.ok((log[0]?.['bytesSent'] as number) < bytes.length);
+  assert.ok((log[0]?.['bytes'] as number) < bytes.length);
 });
 
 test('a client that disconnects while the next chunk is pending closes the stream', async (t) => {
@@ -42,13 +42,13 @@ test('a client that disconnects while the next chunk is pending closes the strea
     },
   };
   const pullThrough = createMemoryPullThrough({ instead: { openBlob: async () => blobOf(stream) } });
-  const { port, log } = await startFrontend(t, { pullThrough });
+  const { port, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText(path));
   await until(() => reads === 2);
   socket.destroy();
   await until(() => closed === 1 && log.length === 1);
-  assert.equal(log[0]?.['bytesSent'], 10);
+  assert.equal(log[0]?.['bytes'], 10);
   assert.equal(log[0]?.['status'], 200);
 });
 
@@ -65,7 +65,7 @@ test('a client that disconnects before the first chunk closes the stream', async
     },
   };
   const pullThrough = createMemoryPullThrough({ instead: { openBlob: async () => blobOf(stream) } });
-  const { port, log } = await startFrontend(t, { pullThrough });
+  const { port, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText(path));
   await until(() => reads === 1);
@@ -86,7 +86,7 @@ test('a client that disconnects before the blob is open aborts the signal, and a
       },
     },
   });
-  const { port } = await startFrontend(t, { pullThrough });
+  const { port } = await startFrontend(t, { pullThrough, accessLog: undefined });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText(path));
   await until(() => signal !== undefined);
@@ -115,7 +115,7 @@ test('a client that disconnects during the fetch of a manifest aborts the signal
       },
     },
   });
-  const { port, log } = await startFrontend(t, { pullThrough });
+  const { port, log } = await startFrontend(t, { pullThrough, accessLog: undefined });
   const { socket } = await openRawConnection(t, port);
   socket.write(requestText('/v2/nginx/manifests/latest'));
   await until(() => signal !== undefined);

@@ -13,7 +13,7 @@ function wishesFor(digest: string): readonly Readonly<Record<string, string>>[] 
 }
 
 function bytesSent(log: readonly Record<string, unknown>[]) {
-  return log.map((line) => [line['cache'], line['bytesSent']]);
+  return log.map((line) => [line['cache'], line['bytes']]);
 }
 
 for (const size of [1024, 100_000])
