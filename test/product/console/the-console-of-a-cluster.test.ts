@@ -53,6 +53,44 @@ test('numbers and progress bars change while clients pull', async () => {
   assert.deepEqual(offences, []);
 });
 
+test('the strip on every page says what runs, and each segment leads to its page', async () => {
+  const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
+  const strip = page.getByRole('region', { name: 'Is it well?' });
+  for (const path of pages) {
+    await page.goto(`${adminUrl}/console/#/${path}`);
+    await strip.getByText('All well').waitFor();
+    for (const name of ['2 frontends', '1 worker', /^Redis [\d.]+\sms$/, /^S3 [\d.]+\sms$/])
+      await strip.getByRole('link', { name }).waitFor();
+  }
+  await strip.getByRole('link', { name: /^docker\.io \d+\/200$/ }).click();
+  await page.getByRole('heading', { name: 'Upstreams' }).waitFor();
+  await strip.getByRole('link', { name: '1 worker' }).click();
+  await page.getByRole('heading', { name: 'Nodes' }).waitFor();
+  const worker = page.getByRole('row').filter({ hasText: 'worker ·' });
+  await worker
+    .filter({ hasText: /\d+\s%/ })
+    .filter({ hasText: /B\/s/ })
+    .waitFor();
+  assert.deepEqual(offences, []);
+});
+
+test('the charts show the traffic that the server has kept, also as a table', async () => {
+  const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
+  await page
+    .getByRole('img', { name: /^Hit ratio: .* of [\d,]+ requests were served from the cache in 24 hours$/ })
+    .waitFor();
+  await page.getByRole('button', { name: '30 days' }).click();
+  await page.getByRole('img', { name: /^Bytes per second: .* in 30 days/ }).waitFor();
+  await page.getByText('Show as a table').click();
+  await page.getByRole('columnheader', { name: 'Day' }).waitFor();
+  await page
+    .getByRole('row')
+    .filter({ hasText: /\d+ \w+/ })
+    .first()
+    .waitFor();
+  assert.deepEqual(offences, []);
+});
+
 test('actions apply to all nodes and are in the audit log with the operator’s name', async () => {
   const { page, offences } = await openConsole(browser, adminUrl, { httpCredentials });
   const button = (name: string) => page.getByRole('button', { name, exact: true });
@@ -107,15 +145,17 @@ test('actions apply to all nodes and are in the audit log with the operator’s 
 
   await fetch(`${adminUrl}/v1/pins`, { headers: { authorization: 'Basic d3Jvbmc6d3Jvbmc=' } });
   await page.getByRole('link', { name: 'Audit' }).click();
-  const row = (text: string) => page.getByRole('row').filter({ hasText: text });
-  await row('POST /v1/purge').filter({ hasText: 'ada' }).filter({ hasText: 'done' }).waitFor();
-  await row('GET /v1/pins').filter({ hasText: 'refused' }).waitFor();
+  const entry = (text: string) => page.locator('.audit > li').filter({ hasText: text });
+  await entry('ada purged other:1').filter({ hasText: 'done' }).first().waitFor();
+  await entry('ada took docker.io offline').waitFor();
+  await entry('ada unpinned other:1').waitFor();
+  await entry('Someone failed to log in at GET /v1/pins').filter({ hasText: 'from 127.0.0.1' }).first().waitFor();
   await page.getByLabel('Show').selectOption('Operator actions');
-  await row('GET /v1/pins').waitFor({ state: 'detached' });
-  await row('POST /v1/purge').waitFor();
+  await until('only actions are shown', async () => (await entry('GET /v1/pins').count()) === 0);
+  await entry('ada purged other:1').first().waitFor();
   await page.getByLabel('Show').selectOption('Rejected requests');
-  await row('POST /v1/purge').waitFor({ state: 'detached' });
-  await row('GET /v1/pins').waitFor();
+  await until('only rejected requests are shown', async () => (await entry('ada purged').count()) === 0);
+  await entry('GET /v1/pins').first().waitFor();
   assert.deepEqual(offences, []);
 });
 
@@ -177,9 +217,12 @@ test('the keyboard can reach everything', async () => {
 
 test('the page reports a lost server, and reconnects', async () => {
   const { page } = await openConsole(browser, adminUrl, { httpCredentials });
+  await page.getByText('All well').waitFor();
   await stopAdmin();
   await page.getByText('Connection lost, reconnecting').waitFor();
+  await page.getByText(/The connection to the cache is lost\. This page shows the state of \d/).waitFor();
   assert.notEqual(await page.locator('.tile').count(), 0, 'the last content stays');
   await startAdmin();
   await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByText('The connection to the cache is lost').waitFor({ state: 'detached' });
 });

@@ -34,8 +34,11 @@ export interface Images extends ImageChanges {
   top(limit: number): Promise<TopImages>;
 }
 
-/** The most records that one page of a list reads from the index. */
-const maxRead = 5_000;
+/**
+ * The most records that one page of a list reads from the index, and how long it reads them. A search of a large index takes
+ * several pages, so that the caller sees its progress.
+ */
+const [maxRead, maxMs] = [20_000, 100];
 const maxPlatforms = 10_000;
 /** How many images of a page are looked at in parallel. */
 const atOnce = 16;
@@ -65,7 +68,7 @@ export function openImages(live: LiveSettings, opened: ImageChangesDeps): Images
       const wanted = search.toLowerCase();
       const select = (record: TagRecord) => fullNameOf(imageOf(record)).toLowerCase().includes(wanted);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
-      const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxRead });
+      const { tags, next } = await selectTags(index, { select, upstream, after, limit, maxRead, maxMs });
       const hasContent: boolean[] = [];
       const [isPinned] = await Promise.all([
         readPinned(),

@@ -73,3 +73,27 @@ test('selectTags returns only selected tags of the given upstream', async () => 
   );
   assert.deepEqual(await allPages({ select: () => true, upstream: 'ghcr.io', limit: 2 }), [[]]);
 });
+
+test('a page reads the tags of few repositories ahead, and ends when its time is over', async () => {
+  const index = createTestIndex({ now: () => 0 });
+  const keys = Array.from({ length: 150 }, (_, at) =>
+    repositoryOf('docker.io', `org/app-${String(at).padStart(3, '0')}`),
+  );
+  for (const key of keys) await index.links.put(key, [{ ...key, digest, kind: 'manifest' }]);
+  const read: string[] = [];
+  const counted = {
+    links: index.links,
+    tags: {
+      ...index.tags,
+      async list(...given: Parameters<typeof index.tags.list>) {
+        read.push(given[1]);
+        return index.tags.list(...given);
+      },
+    },
+  };
+  const { next } = await selectTags(counted, { select: () => true, limit: 1, maxMs: -1 });
+  assert.equal(next?.repository, 'org/app-000');
+  assert.deepEqual(read, ['org/app-000']);
+  assert.deepEqual(await selectTags(counted, { select: () => true, limit: 1, after: next }), { tags: [] });
+  assert.equal(new Set(read).size, 150);
+});

@@ -68,8 +68,18 @@ export function segmentsOf({ overview, nodes, budget }, problems) {
     ...budgetSegments(budget?.accounts ?? []),
   ];
   const shown = new Set(['workers', 'index', 'store']);
-  const others = [...new Set(problems.map(({ part }) => part))].filter((part) => !shown.has(part));
-  return [...segments, ...others.map((part) => withProblems(emptySegment(part), part, problems))];
+  const others = Map.groupBy(
+    problems.filter(({ part }) => !shown.has(part)),
+    ({ part }) => part,
+  );
+  return [
+    ...segments,
+    ...[...others].map(([part, own]) => {
+      const subject = own.length === 1 ? own[0]?.subject : undefined;
+      const href = pageOf[part] ?? '#/nodes';
+      return withProblems({ text: subject ?? part, state: 'good', href, explanation: '' }, part, problems);
+    }),
+  ];
 }
 
 /** @param {ReadonlySet<CacheNode['role']>} roles of the running nodes */
@@ -146,14 +156,6 @@ function budgetSegments(accounts) {
             : 'Pulls left.',
       };
     });
-}
-
-/**
- * @param {string} part
- * @returns {Segment}
- */
-function emptySegment(part) {
-  return { text: part, state: 'good', href: pageOf[part] ?? '#/nodes', explanation: '' };
 }
 
 /**

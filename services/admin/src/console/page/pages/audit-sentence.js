@@ -3,7 +3,11 @@ import { shortDigest } from '../format.js';
 
 /** @import { AuditEntry } from '../api-types.d.ts' */
 
-/** @typedef {{ readonly verb: string, readonly object: string, readonly end?: string }} Predicate */
+/** @typedef {{ readonly verbs: readonly [past: string, base: string], readonly object: string, readonly end?: string }} Predicate */
+/** @typedef {{ readonly who: string, readonly verb: string, readonly object: string, readonly end?: string, readonly reason: string | null }} Sentence */
+
+/** @type {readonly [string, string]} */
+const purge = ['purged', 'purge'];
 
 /**
  * The predicates of the actions of operators, by their request.
@@ -12,35 +16,38 @@ import { shortDigest } from '../format.js';
 const actions = {
   'POST /v1/purge': ({ image, digest, upstream }) =>
     upstream === undefined
-      ? { verb: 'purged', object: image ?? digest }
-      : { verb: 'purged', object: upstream, end: 'completely' },
-  'POST /v1/refresh': ({ image }) => ({ verb: 'refreshed', object: image }),
+      ? { verbs: purge, object: image ?? digest }
+      : { verbs: purge, object: upstream, end: 'completely' },
+  'POST /v1/refresh': ({ image }) => ({ verbs: ['refreshed', 'refresh'], object: image }),
   'POST /v1/prewarm': ({ image, platforms }) => ({
-    verb: 'prewarmed',
+    verbs: ['prewarmed', 'prewarm'],
     object: image,
     ...(Array.isArray(platforms) && platforms.length > 0 && { end: `for ${platforms.join(', ')}` }),
   }),
-  'POST /v1/pins': ({ image, pinned }) => ({ verb: pinned === false ? 'unpinned' : 'pinned', object: image }),
+  'POST /v1/pins': ({ image, pinned }) => ({
+    verbs: pinned === false ? ['unpinned', 'unpin'] : ['pinned', 'pin'],
+    object: image,
+  }),
   'POST /v1/offline': ({ upstream = 'all upstreams', offline }) =>
     offline === null || offline === undefined
-      ? { verb: 'returned', object: upstream, end: 'to the configured state' }
-      : { verb: 'took', object: upstream, end: offline === true ? 'offline' : 'online' },
-  'POST /v1/reload': () => ({ verb: 'reloaded', object: 'the configuration of all nodes' }),
-  'POST /v1/eviction/plan': () => ({ verb: 'listed', object: 'what an eviction would remove' }),
+      ? { verbs: ['returned', 'return'], object: upstream, end: 'to the configured state' }
+      : { verbs: ['took', 'take'], object: upstream, end: offline === true ? 'offline' : 'online' },
+  'POST /v1/reload': () => ({ verbs: ['reloaded', 'reload'], object: 'the configuration of all nodes' }),
+  'POST /v1/eviction/plan': () => ({ verbs: ['listed', 'list'], object: 'what an eviction would remove' }),
 };
 
 /** @type {Readonly<Record<AuditEntry['event'], string>>} */
 const refusals = {
   asked: 'sent',
   denied: 'was denied',
-  refused: 'could not log in for',
-  limited: 'was limited at',
+  refused: 'failed to log in at',
+  limited: 'was rate-limited at',
 };
 
 /**
  * Returns the parts of `anna purged docker.io/library/alpine:3.20`. `object` is not empty.
  * @param {AuditEntry} entry
- * @returns {Predicate & { readonly who: string, readonly reason: string | null }}
+ * @returns {Sentence}
  */
 export function sentenceOf({ event, user, what, about, status }) {
   const who = user ?? (event === 'asked' ? 'An operator' : 'Someone');
@@ -49,10 +56,11 @@ export function sentenceOf({ event, user, what, about, status }) {
     const reason = event === 'asked' || about?.startsWith('{') === true ? null : about;
     return { who, verb: refusals[event], object: objectOf(what), reason };
   }
-  const { verb, object, end } = action(parseDetails(about));
+  const { verbs, object = 'something', end } = action(parseDetails(about));
+  const [past, base] = verbs;
   const hasFailed = status !== null && status >= 400;
-  const told = { who, object: withShortDigests(String(object ?? 'something')), ...(end !== undefined && { end }) };
-  return { ...told, verb: hasFailed ? `tried, and failed: ${verb}` : verb, reason: null };
+  const verb = hasFailed ? `failed to ${base}` : past;
+  return { who, verb, object: withShortDigests(object), reason: null, ...(end !== undefined && { end }) };
 }
 
 /**

@@ -31,6 +31,7 @@ function openList({ update }) {
   let found = openPage();
   /** @type {readonly CachedImage[]} */
   let further = [];
+  let [isSearching, isClosed] = [false, false];
   /** @type {string | null | undefined} of the page after the last; `undefined` means the cursor of the first page */
   let cursor;
   /** @type {import('../open-resource.js').Resource<UpstreamList>} */
@@ -43,7 +44,27 @@ function openList({ update }) {
 
   /** @returns {import('../open-resource.js').Resource<ImagePage>} */
   function openPage() {
-    return openResource(query(), { update });
+    const page = openResource(query(), { update: updateAndContinue });
+    return page;
+
+    function updateAndContinue() {
+      update();
+      if (page === found) void fill();
+    }
+  }
+
+  /** Reads further pages until the list has enough images, because a page of a search may be short or empty. */
+  async function fill() {
+    const own = found;
+    const next = () => (cursor === undefined ? own.data?.cursor : cursor);
+    const isShort = () => (own.data?.images.length ?? 0) + further.length < pageSize;
+    while (own === found && own.error === undefined && !isClosed && isShort() && typeof next() === 'string') {
+      isSearching = true;
+      if (!(await showMore(/** @type {string} */ (next())))) break;
+    }
+    if (own !== found) return;
+    isSearching = false;
+    update();
   }
 
   function searchAgain() {
@@ -52,18 +73,26 @@ function openList({ update }) {
     found = Object.assign(openPage(), { data: found.data });
     further = [];
     cursor = undefined;
+    isSearching = false;
   }
 
+  /** Resolves to whether the page was added. */
   async function showMore(/** @type {string} */ after) {
+    const own = found;
+    let isAdded = false;
     try {
       /** @type {ImagePage} */
       const page = await get(query({ cursor: after }));
+      // The operator may have changed the search meanwhile.
+      if (own !== found) return false;
+      isAdded = true;
       further = [...further, ...page.images];
       cursor = page.cursor;
     } catch (error) {
       showError(error);
     }
     update();
+    return isAdded;
   }
 
   const filters = () =>
@@ -103,14 +132,17 @@ function openList({ update }) {
         ${whenLoaded(found, (page) => {
           const images = [...page.images, ...further];
           const next = cursor === undefined ? page.cursor : cursor;
+          const searching = html`<p class="muted" role="status">Searching …</p>`;
+          if (images.length === 0 && isSearching) return searching;
           if (images.length === 0 && next === null)
             return search === '' && upstream === ''
               ? emptyState('No cached images yet.', html`<a href="#/connect">Connect a client</a>, and pull.`)
               : emptyState('No cached image matches.', 'Images are fetched when a client pulls them.');
           return html`${table(images)}
-          ${next === null ? nothing : html`<p><button @click=${() => void showMore(next)}>Show more</button></p>`}`;
+          ${isSearching ? searching : next === null ? nothing : html`<p><button @click=${() => void showMore(next)}>Show more</button></p>`}`;
         })}`,
     close() {
+      isClosed = true;
       clearTimeout(typing);
       found.close();
       upstreams.close();

@@ -29,6 +29,7 @@ function list(fills) {
       ${fills.length === 1 ? '1 fetch' : `${fills.length} fetches`} for ${sum(({ readers }) => readers)} readers,
       ${formatBytes(sum(({ bytesPerSecond }) => bytesPerSecond))}/s
     </p>
+    <h2 class="visually-hidden">Fetches</h2>
     <ul class="list">
       ${fills.map(fillRow)}
     </ul>`;

@@ -48,7 +48,7 @@ function runningNodes(nodes) {
         ${nodes.map(
           ({ rssBytes, cpu, requestsPerSecond, bytesPerSecond, index, store, startedAt, ...node }) =>
             html`<tr>
-              <th scope="row">${nameOf(node)}</th>
+              <th scope="row" class="whole">${nameOf(node)}</th>
               <td data-label="CPU" class="number" title="100 % is one processor">
                 ${cpu === null ? '–' : `${Math.round(cpu * 100)}\u00A0%`}
               </td>

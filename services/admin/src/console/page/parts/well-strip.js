@@ -29,7 +29,7 @@ export function wellStrip(live) {
         )}
       </ul>
     </div>
-    ${notice === undefined ? nothing : html`<p class="notice warn" role="alert">${notice}</p>`}
+    ${notice === undefined ? nothing : html`<p class="notice warn">${notice}</p>`}
     ${problems.length === 0 ? nothing : problemList(problems)}`;
 }
 
