@@ -1,6 +1,7 @@
 // A deadline for replies of Redis. The time during which this process is blocked does not count. Replies that arrived
 // in that time are read before the deadline applies.
 import { setAwakeTimeout } from '@cistern/runtime';
+import { toIndexError } from './client/index-error.ts';
 
 /**
  * Settles as `answer` does. After `ms` of time in which the process was not blocked, it rejects with the error of
@@ -19,12 +20,12 @@ export function answersWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
 export type QueryBriefly = <T>(query: () => Promise<T>) => Promise<T | undefined>;
 
 const pauseMs = 2000;
-const quietMs = 10_000;
+const quietMs = 60_000;
 
 /**
  * Creates a function for optional queries to Redis. A query waits for `commandTimeoutMs` at most. After a failure no
  * query is sent for two seconds, so that only one caller waits for a Redis that hangs. `onFailure` is called at most
- * once in ten seconds.
+ * once a minute, with `index-unavailable`.
  */
 export function createBriefQuery(options: {
   readonly commandTimeoutMs: number;
@@ -41,7 +42,7 @@ export function createBriefQuery(options: {
       pausedUntilMs = performance.now() + pauseMs;
       if (performance.now() >= quietUntilMs) {
         quietUntilMs = performance.now() + quietMs;
-        onFailure(error);
+        onFailure(toIndexError(error));
       }
       return undefined;
     }

@@ -61,11 +61,16 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
   const { mayBeUnavailable = false } = options;
   const keys = createKeys(keyPrefix, { isCluster: connection.kind === 'cluster' });
   const scripts = await loadScripts();
-  const { client, absence } = await connectRedis(connection, { commandTimeoutMs, scripts, log, mayBeUnavailable });
+  const { client, absence, outage } = await connectRedis(connection, {
+    commandTimeoutMs,
+    scripts,
+    log,
+    mayBeUnavailable,
+  });
   const clock = createRedisClock();
   const open = async () => {
     const servers = await admitServers(client, { absence, log });
-    const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall });
+    const calls = createRedisCalls({ client, commandTimeoutMs, checkAdmitted: servers.check, onCall, outage });
     // If Redis is unavailable now, its response to the first node report sets the clock later.
     if (absence === undefined) await clock.sync(() => calls.run('read-clock', [keys.nodes.reports], []));
     return { servers, calls };

@@ -3,6 +3,7 @@
 import { CacheError } from '@cistern/errors';
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { answersWithin } from '@cistern/redis';
+import type { Outage } from '@cistern/telemetry';
 import { createThrottledWarning, isTimeout, type RedisClient, toIndexError } from '@cistern/redis/client';
 import type { IndexLog } from '../cache-index.ts';
 import type { ScriptName } from './load-scripts.ts';
@@ -24,9 +25,12 @@ export interface RedisCallsOptions {
   /** Throws until Redis has been found suitable. */
   readonly checkAdmitted: () => void;
   readonly onCall?: OnRedisCall | undefined;
+  /** Begins when a call fails without a connection. */
+  readonly outage: Pick<Outage, 'failed'>;
 }
 
-export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCall = () => {} }: RedisCallsOptions) {
+export function createRedisCalls(options: RedisCallsOptions) {
+  const { client, commandTimeoutMs, checkAdmitted, outage, onCall = () => {} } = options;
   // Stops calls to a Redis that responds too late. More calls would slow Redis down further, and a request with several
   // calls would wait for the timeout of each. In a Redis Cluster one timeout is not enough to stop calls, because the
   // next call may go to another node. A Redis that does not respond at all is detected by the connection.
@@ -55,6 +59,8 @@ export function createRedisCalls({ client, commandTimeoutMs, checkAdmitted, onCa
       onCall(performance.now() - startedAt, false);
       const cause = error instanceof BrokenCircuitError ? new Error('Command timed out', { cause: error }) : error;
       lastFailure = { error: toIndexError(cause), atMs: performance.now() };
+      // The outage is logged before the caller can log what follows from it.
+      if (client.status !== 'ready') outage.failed(lastFailure.error);
       throw lastFailure.error;
     }
   }

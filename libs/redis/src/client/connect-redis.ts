@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
+import type { Outage } from '@cistern/telemetry';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions, serverOptions } from './client-options.ts';
@@ -47,6 +48,8 @@ export interface Connected {
    * connected.
    */
   readonly absence: CacheError | undefined;
+  /** Takes the errors of calls that failed without a connection. It closes with the client. */
+  readonly outage: Outage;
 }
 
 /** Resolves when Redis answers. Rejects with `index-unavailable`, whose message contains the reason. */
@@ -68,7 +71,7 @@ export async function connectRedis(connection: RedisConnection, options: Connect
   const outage = watchConnection(client, log);
   if (absence !== undefined) outage.failed(absence);
   if (client instanceof Cluster) keepSlotsRefreshed(client);
-  return { client, absence };
+  return { client, absence, outage };
 }
 
 /** Disconnects a client. Resolves when its connections are closed. */

@@ -30,7 +30,7 @@ export interface Outage {
   recovered(): void;
   /** Returns true while any place has noticed an outage of the part. */
   isUnderWay(): boolean;
-  /** Forgets the outage for this place, without a line. The owner must call it. */
+  /** Forgets the outage for this place, without a line. Later failures are ignored. The owner must call it. */
   close(): void;
 }
 
@@ -86,8 +86,10 @@ export function createOutages(): Outages {
 
   return {
     watch(place) {
+      let isClosed = false;
       const outage: Outage = {
         failed(error) {
+          if (isClosed) return;
           const state = underWay.get(place.part) ?? begin(outage, place, error);
           state.places.add(outage);
           state.failures += 1;
@@ -108,7 +110,10 @@ export function createOutages(): Outages {
           state?.place.lines.ended(factsOf(state));
         },
         isUnderWay: () => underWay.has(place.part),
-        close: () => void leave(outage, place),
+        close() {
+          isClosed = true;
+          leave(outage, place);
+        },
       };
       return outage;
     },
