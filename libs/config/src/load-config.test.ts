@@ -244,8 +244,11 @@ test('the combined format is written on request only, as with the setting of reg
   assert.equal(load('log: {accesslog: {disabled: yes}}').log.accessLogEnabled, false);
 });
 
+function percentOf(hits: string) {
+  return load(`log: {hits: ${hits}}`).log.loggedHitsPercent;
+}
+
 test('log.hits is all, none or a percentage', () => {
-  const percentOf = (hits: string) => load(`log: {hits: ${hits}}`).log.loggedHitsPercent;
   assert.deepEqual(['all', 'none', '1%', '0.1 %', '100%'].map(percentOf), [100, 0, 1, 0.1, 100]);
   for (const hits of ['0.01', '101%', '-1%', 'some'])
     assert.throws(() => percentOf(hits), /log\.hits.*must be all, none, or a percentage/s);

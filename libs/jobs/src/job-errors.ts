@@ -1,5 +1,5 @@
-// The errors of a queue that cannot do a job now. They have the kind `overloaded` and are retryable. Also tells failures of
-// jobs from answers.
+// The errors of a queue that cannot do a job now. They have the kind `overloaded` and are retryable. Also distinguishes
+// failures of jobs from answers.
 import { CacheError, isCacheError } from '@cistern/errors';
 import type { JobName } from './catalogue.ts';
 

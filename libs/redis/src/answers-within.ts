@@ -1,7 +1,7 @@
 // A deadline for replies of Redis. The time during which this process is blocked does not count. Replies that arrived
 // in that time are read before the deadline applies.
 import { setAwakeTimeout } from '@cistern/runtime';
-import { toIndexError } from './client/index-error.ts';
+import { toIndexError } from './index-error.ts';
 
 /**
  * Settles as `answer` does. After `ms` of time in which the process was not blocked, it rejects with the error of

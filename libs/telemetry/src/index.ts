@@ -30,9 +30,9 @@ export type { ActivityCounts, UpstreamActivity } from './metrics/read-activity.t
 export { redactText, redactUrl } from './redact.ts';
 export { inSpan, openTracing } from './tracing/tracing.ts';
 export type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing/tracing.ts';
-export { briefError } from './outages/brief-error.ts';
-export { watchOutage } from './outages/create-outages.ts';
-export type { LogWithOutages, Outage } from './outages/create-outages.ts';
+export { briefError } from './brief-error.ts';
+export { watchOutage } from './create-outages.ts';
+export type { LogWithOutages, Outage } from './create-outages.ts';
 export { plainAddress } from './plain-address.ts';
 export { createRequestLog } from './request-log.ts';
 export { auditRequest, createRequestFacts, observeRequest } from './request-facts.ts';

@@ -1,7 +1,7 @@
 // The logger of the program. It writes to stdout with pino, as JSON or text, and redacts secrets in every line.
 import { pino } from 'pino';
 import { writeText, writeJson } from './line-writer.ts';
-import { createOutages, type LogWithOutages } from './outages/create-outages.ts';
+import { createOutages, type LogWithOutages } from './create-outages.ts';
 import { redactFields, redactText, redactUrl } from './redact.ts';
 import { replaceInstance, serializeError } from './serialize-error.ts';
 
@@ -37,8 +37,8 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
       },
       hooks: {
         streamWrite: redactText,
-        logMethod(args, method, level) {
-          const isProblem = level === pino.levels.values['warn'] || level === pino.levels.values['error'];
+        logMethod(args, method, number) {
+          const isProblem = number === pino.levels.values['warn'] || number === pino.levels.values['error'];
           if (isProblem && (this as Logger).outages?.explain(args[0]) === true) this.debug(...args);
           else method.apply(this, args);
         },

@@ -22,7 +22,7 @@ import { addMeRoute } from './api/me-route.ts';
 import { addPrewarmRoute } from './api/prewarm-route.ts';
 import { addUpkeepRoutes } from './api/upkeep-routes.ts';
 import { serveConsole } from './console/serve-console.ts';
-import { guardBrowsers, isReading, requireOperator } from './require-operator.ts';
+import { guardBrowsers, isReading, reasonForReadOnly, requireOperator } from './require-operator.ts';
 import { addDescriptionRoute, collectDescription } from './http/collect-description.ts';
 import { describeRoute } from './http/add-route.ts';
 
@@ -81,7 +81,7 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   void app.register(async (protectedApp) => {
     requireOperator(protectedApp, access);
     protectedApp.addHook('onResponse', async (request, reply) => auditAction(audit, request, reply));
-    addMeRoute(protectedApp, access);
+    addMeRoute(protectedApp, reasonForReadOnly(access));
     addNodeRoutes(protectedApp, nodes, readOverview, feed);
     addPrewarmRoute(protectedApp, prewarm);
     addUpkeepRoutes(protectedApp, upkeep);

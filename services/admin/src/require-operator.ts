@@ -39,7 +39,7 @@ function rejectChange(reply: FastifyReply): FastifyReply {
   return reply.code(403).send({ message: isReadOnly });
 }
 
-/** Returns the reason why a caller that `access` lets in cannot change anything. Returns `null` if it can. */
+/** Returns the reason why a caller that `access` admits cannot change anything. Returns `null` if it can. */
 export function reasonForReadOnly(access: AdminAccess): string | null {
   return access === 'read-only' ? isReadOnly : null;
 }

@@ -94,9 +94,7 @@ async function startConsole(t: TestContext, index: CacheIndex, store: ReturnType
   const queues = { queue: {} as never, inspect: async () => [] };
   const parts = {
     ...openOperations(config, { index, store }, queues, log),
-    checkIndex: () => index.check(),
-    checkStore: () => store.check(),
-    checkFreeSpace: async () => {},
+    problems: { parts: [], look: async () => [] },
     audit: { request() {}, action() {}, list: async () => ({ entries: [], before: null }), count: undefined },
   };
   const { app } = buildConsole(config, parts, context, 'read-only') ?? assert.fail('no console');

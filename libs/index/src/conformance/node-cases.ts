@@ -84,9 +84,9 @@ export const nodeCases: CacheIndexCases = {
     const { nodes: live, ended } = await nodes.read();
     assert.deepEqual(live, []);
     assert.ok(ended.every(({ seenAtMs }) => Math.abs(seenAtMs - now()) < minute));
-    assert.deepEqual(ended.map(({ id, report, state }) => [id, report, state]).toSorted(), [
-      ['lost', 'last words', 'lost'],
-      ['stopped', '{"a": "b c"}', 'stopped'],
+    assert.deepEqual(ended.map(({ id, report, state }) => [id, report, state].join(' ')).toSorted(), [
+      'lost last words lost',
+      'stopped {"a": "b c"} stopped',
     ]);
     await nodes.report('lost', 'back', { ttlMs: minute, counts: {} });
     await nodes.report('stopped', 'again', { ttlMs: minute, counts: {} });

@@ -1,5 +1,5 @@
-// Node reports in Redis. They need a hash of reports, sorted sets of the expiry times of reports and workers, a hash of
-// the sums of counts, and a hash that expires for each bucket of the history.
+// Node reports in Redis. They need a hash of reports, and sorted sets of the expiry times of reports and workers. The sums
+// of counts are a hash. Each bucket of the history is a hash that expires.
 import {
   bucketStart,
   bucketStarts,

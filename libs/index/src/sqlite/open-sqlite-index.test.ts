@@ -21,7 +21,6 @@ import {
   sampleTag,
 } from '../conformance/sample-records.ts';
 import type { CacheIndex } from '../cache-index.ts';
-import type { HistoryRange } from '../nodes.ts';
 import { openSqliteIndex } from './open-sqlite-index.ts';
 
 interface SqliteUnderTest {
@@ -100,44 +99,6 @@ test('records survive a restart, and fills do not', async (t) => {
   await assertFilled(after);
   assert.equal(await after.fills.read(sampleDigest('a')), undefined);
   assert.deepEqual(tested.logged, []);
-});
-
-test('counts of nodes and their history survive a restart, and old buckets are removed', async (t) => {
-  const tested = await inTemporaryDirectory(t);
-  let nowMs = 1_700_000_000_000;
-  const report = (index: CacheIndex, counts: Record<string, number>) =>
-    index.nodes.report('one', '', { ttlMs: 1000, counts });
-  const before = await tested.open(() => nowMs);
-  await report(before, { hits: 2, bytes: 5_000_000_000_000 });
-  await before.close();
-  nowMs += 3_600_000;
-  const after = await tested.open(() => nowMs);
-  await report(after, { hits: 1 });
-  const { counts, countedSinceMs } = await after.nodes.read();
-  assert.deepEqual(counts, { hits: 3, bytes: 5_000_000_000_000 });
-  assert.equal(countedSinceMs, 1_700_000_000_000);
-  const hits = async (index: CacheIndex, range: HistoryRange) =>
-    (await index.nodes.history(range)).map((bucket) => bucket.counts['hits']);
-  assert.deepEqual(
-    [await hits(after, '24h'), await hits(after, '30d')],
-    [
-      [2, 1],
-      [2, 1],
-    ],
-  );
-  nowMs += 24 * 3_600_000 - 600_000;
-  await report(after, { hits: 4 });
-  await after.close();
-  const last = await tested.open(() => nowMs);
-  assert.deepEqual(
-    [await hits(last, '24h'), await hits(last, '30d')],
-    [
-      [1, 4],
-      [2, 1, 4],
-    ],
-  );
-  nowMs += 31 * 24 * 3_600_000;
-  assert.deepEqual([await hits(last, '24h'), await hits(last, '30d')], [[], []]);
 });
 
 test('records survive a kill, except for the pulls of the last second', async (t) => {

@@ -31,18 +31,19 @@ test('the state of each queue counts waiting, running and failed jobs, as in Red
   assert.partialDeepStrictEqual(queueNow().failures[9], { name: 'revalidate-tag', reason: 'The upstream is silent.' });
 });
 
+const unknown = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
+
 test('a 404 of the upstream is no failed job, unless an operator wants the image prewarmed', async (t) => {
   const slots = { interactive: 2, background: 2 };
   const jobs = createInlineJobs({ slots: { blob: slots, short: slots }, maxWaiting: 9, log: { error: () => {} } });
-  const unknown = () => Promise.reject(new CacheError('manifest-unknown', 'There is no such tag.'));
   const handlers = { 'revalidate-tag': unknown, 'prewarm-tag': unknown } as Partial<JobHandlers> as JobHandlers;
   const metrics = createMetrics();
-  const workers = jobs.work({ ...handlers, ...measureJobHandlers(handlers, metrics) });
+  const workers = jobs.work(measureJobHandlers(handlers, metrics));
   t.after(() => workers.close(0));
   const key = { upstream: 'docker.io', repository: 'a' as never, tag: parseTag('1') };
   const options = { dedupKey: '1', class: 'interactive', timeoutMs: 60_000 } as const;
   await assert.rejects(jobs.queue.run('revalidate-tag', { ...key, by: 'head' }, options), { kind: 'manifest-unknown' });
-  await assert.rejects(jobs.queue.run('prewarm-tag', key as never, options), { kind: 'manifest-unknown' });
+  await assert.rejects(jobs.queue.run('prewarm-tag', key, options), { kind: 'manifest-unknown' });
   const failures = jobs.inspect().flatMap((queue) => queue.failures);
   assert.deepEqual(
     failures.map(({ name }) => name),

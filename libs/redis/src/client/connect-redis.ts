@@ -8,7 +8,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConnection } from '../redis-connection.ts';
 import { clusterOptions, reconnectAfterMs, redisOptions, serverOptions } from './client-options.ts';
 import type { RedisLog } from '../watch-index-outage.ts';
-import { createThrottledWarning, reasonOf } from './index-error.ts';
+import { createThrottledWarning, reasonOf } from '../index-error.ts';
 import { watchConnection } from './watch-connection.ts';
 
 export type RedisClient = Redis | Cluster;

@@ -2,7 +2,7 @@
 import type { Outage } from '@cistern/telemetry';
 import { type RedisLog, watchIndexOutage } from '../watch-index-outage.ts';
 import type { RedisClient } from './connect-redis.ts';
-import { toIndexError } from './index-error.ts';
+import { toIndexError } from '../index-error.ts';
 
 /** An outage begins while the client cannot connect. The outage ends when the client is connected, or is closed. */
 export function watchConnection(client: RedisClient, log: RedisLog): Outage {

@@ -80,7 +80,8 @@ export function createAccount({
     if (isCurrent()) metrics.upstreamBudget.credentialsRefused.set(labels, now ? 1 : 0);
     if (now === isRefused) return;
     isRefused = now;
-    const { err: cause = 'the registry refuses it' } = why as { readonly err?: unknown };
+    const isUnreadable = why.err !== undefined && why.err.kind !== 'upstream-refused-us';
+    const cause = isUnreadable ? why.err : 'the registry refuses it';
     const subject = `${labels.upstream} ${labels.endpoint} ${name}`;
     if (isCurrent() && now) metrics.causes.note('credential', subject, cause);
     if (now) log.error({ ...shown, ...why }, 'upstream credentials rejected or unreadable');

@@ -2,11 +2,9 @@
 import { me } from '@cistern/operations/api';
 import type { FastifyInstance } from 'fastify';
 import { addRoute } from '../http/add-route.ts';
-import { reasonForReadOnly } from '../require-operator.ts';
-import type { AdminAccess } from '../wiring/open-admin-access.ts';
 
-export function addMeRoute(app: FastifyInstance, access: AdminAccess): void {
-  const reason = reasonForReadOnly(access);
+/** `reason` is the reason why no caller can change anything, or `null`. */
+export function addMeRoute(app: FastifyInstance, reason: string | null): void {
   addRoute(app, {
     path: 'GET /v1/me',
     tag: 'state',

@@ -1,5 +1,5 @@
-// Fills an index and a store with images as clients leave them: most as an image index with one of its platforms, some as an
-// index alone, some due or stale. So a console with many images can be looked at and measured.
+// Fills an index and a store with images as clients leave them. Most are an image index with one of its platforms, and some an
+// index alone. Some are due or stale. So a console with many images can be looked at and measured.
 import { createHash } from 'node:crypto';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
@@ -72,7 +72,7 @@ async function addImage({ index, store, nowMs }: Omit<SeededImages, 'count'>, nu
     ),
     ...held
       .filter(({ kind }) => kind === 'manifest')
-      .map(({ kind: _, ...one }) => index.manifests.put({ schema: 1, ...one, storedAtMs: nowMs })),
+      .map(({ kind: _kind, ...one }) => index.manifests.put({ schema: 1, ...one, storedAtMs: nowMs })),
     index.tags.put({
       ...key,
       schema: 1,
@@ -92,10 +92,10 @@ async function addImage({ index, store, nowMs }: Omit<SeededImages, 'count'>, nu
     }),
   ]);
   if (number % 10 === 0)
-    index.popularity.countTag({ ...key, tag: parseTag(`1.0.${number % 23}`) }, 1 + ((count(number) * 37) % 400));
+    index.popularity.countTag({ ...key, tag: parseTag(`1.0.${number % 23}`) }, 1 + ((groupOf(number) * 37) % 400));
 }
 
-function count(number: number): number {
+function groupOf(number: number): number {
   return Math.floor(number / tagsPerRepository);
 }
 

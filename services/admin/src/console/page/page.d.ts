@@ -18,7 +18,7 @@ export interface Problem {
 }
 
 /** The overview of a server that also sends its problems, and the time of its view. */
-export type ViewedOverview = Overview & {
+type ViewedOverview = Overview & {
   readonly problems?: readonly Problem[];
   readonly view?: { readonly asOf: number; readonly isCurrent: boolean };
 };

@@ -107,7 +107,7 @@ function countSegment(running, role, noun, all) {
  * The lost nodes that have not started again under the same name.
  * @param {readonly CacheNode[]} nodes
  */
-export function lostNodes(nodes) {
+function lostNodes(nodes) {
   const running = new Set(nodes.filter(({ state }) => state === 'running').map(({ role, name }) => `${role} ${name}`));
   return nodes.filter(({ state, role, name }) => state === 'lost' && !running.has(`${role} ${name}`));
 }

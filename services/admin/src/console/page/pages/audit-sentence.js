@@ -33,7 +33,7 @@ const actions = {
       ? { verbs: ['returned', 'return'], object: upstream, end: 'to the configured state' }
       : { verbs: ['took', 'take'], object: upstream, end: offline === true ? 'offline' : 'online' },
   'POST /v1/reload': () => ({ verbs: ['reloaded', 'reload'], object: 'the configuration of all nodes' }),
-  'POST /v1/eviction/plan': () => ({ verbs: ['listed', 'list'], object: 'what an eviction would remove' }),
+  'POST /v1/eviction/plan': () => ({ verbs: ['listed', 'list'], object: 'the next content to evict' }),
 };
 
 /** @type {Readonly<Record<AuditEntry['event'], string>>} */
@@ -56,7 +56,7 @@ export function sentenceOf({ event, user, what, about, status }) {
     const reason = event === 'asked' || about?.startsWith('{') === true ? null : about;
     return { who, verb: refusals[event], object: objectOf(what), reason };
   }
-  const { verbs, object = 'something', end } = action(parseDetails(about));
+  const { verbs, object, end } = action(parseDetails(about));
   const [past, base] = verbs;
   const hasFailed = status !== null && status >= 400;
   const verb = hasFailed ? `failed to ${base}` : past;

@@ -100,22 +100,25 @@ export function imageActions(image, { live, reload, update }) {
     location.hash = '#/images';
   }
 
+  /**
+   * @param {string} text
+   * @param {readonly string[]} parts
+   * @param {() => Promise<void>} act
+   * @param {boolean} [isPossible]
+   */
+  function button(text, parts, act, isPossible = true) {
+    return html`<button
+      class=${text === 'Purge' ? 'danger' : ''}
+      ?disabled=${!isPossible || reasonAgainst(live, parts) !== undefined}
+      @click=${() => void run(act)}
+    >
+      ${text}
+    </button>`;
+  }
+
   return {
     /** @param {ImageDetails | undefined} details */
     view(details) {
-      const button = (
-        /** @type {string} */ text,
-        /** @type {readonly string[]} */ parts,
-        /** @type {() => Promise<void>} */ act,
-        isPossible = true,
-      ) =>
-        html`<button
-          class=${text === 'Purge' ? 'danger' : ''}
-          ?disabled=${!isPossible || reasonAgainst(live, parts) !== undefined}
-          @click=${() => void run(act)}
-        >
-          ${text}
-        </button>`;
       const isCached = details !== undefined;
       const isPinned = details?.pinned === true;
       return html`<div class="actions" aria-busy=${isBusy ? 'true' : 'false'}>

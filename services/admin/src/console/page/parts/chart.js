@@ -12,17 +12,18 @@ const [width, height] = [1000, 100];
  */
 
 /**
- * @param {{
- *   readonly title: string,
- *   readonly summary: string,
- *   readonly series: readonly Series[],
- *   readonly max: number,
- *   readonly maxLabel: string,
- *   readonly startLabel: string,
- *   readonly slots: number,
- *   readonly tips: readonly string[],
- * }} chart `slots` is the number of points that the width has room for; the last point is at its right end
+ * @typedef {object} Chart
+ * @property {string} title
+ * @property {string} summary
+ * @property {readonly Series[]} series
+ * @property {number} max
+ * @property {string} maxLabel
+ * @property {string} startLabel
+ * @property {number} slots the number of points that fit in the width; the last point is at its right end
+ * @property {readonly string[]} tips
  */
+
+/** @param {Chart} chart */
 export function chart({ title, summary, series, max, maxLabel, startLabel, slots, tips }) {
   const step = width / slots;
   const offset = slots - tips.length;

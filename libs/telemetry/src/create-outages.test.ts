@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError, isCacheError } from '@cistern/errors';
-import { createLogger } from '../logger.ts';
-import { createRequestFacts } from '../request-facts.ts';
-import { createRequestLog } from '../request-log.ts';
+import { createLogger } from './logger.ts';
+import { createRequestFacts } from './request-facts.ts';
+import { createRequestLog } from './request-log.ts';
 import { watchOutage } from './create-outages.ts';
 
 const away = () =>
-  new CacheError('index-unavailable', 'Redis is away.', {
+  new CacheError('index-unavailable', 'Redis is down.', {
     cause: Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
   });
 
@@ -29,7 +29,7 @@ function open() {
       },
       explains: (fields) => isCacheError((fields as { readonly err?: unknown }).err, 'index-unavailable'),
     });
-  const shown = () => lines.splice(0).map(({ level: _, time: __, ...rest }) => rest);
+  const shown = () => lines.splice(0).map(({ level: _level, time: _time, ...rest }) => rest);
   return { log, watch, shown };
 }
 
@@ -43,9 +43,9 @@ test('an outage is one line when it begins, one a minute, and one when it ends',
   }
   outage.recovered();
   outage.recovered();
-  const err = { message: 'Redis is away.', code: 'ECONNREFUSED' };
+  const err = { message: 'Redis is down.', code: 'ECONNREFUSED' };
   assert.deepEqual(
-    shown().map(({ failures, skipped, ...rest }) => rest),
+    shown().map(({ failures: _failures, skipped: _skipped, ...rest }) => rest),
     [
       { err, msg: 'began' },
       { seconds: 60, err, msg: 'lasts' },

@@ -1,8 +1,9 @@
-// Logs the outages of the parts that a node depends on: one line when an outage begins, one in each minute, and one when it ends.
+// Logs the outages of the parts that a node depends on. An outage is one line when it begins, one in each minute, and one when it
+// ends.
 // Many places of a node notice the same outage. They share its lines, and what follows from it is only counted.
 import { type BriefError, briefError } from './brief-error.ts';
 
-export interface OutageFacts {
+interface OutageFacts {
   /** The duration of the outage so far, or as a whole. */
   readonly seconds: number;
   /** Calls that failed because of the outage. */
@@ -12,7 +13,7 @@ export interface OutageFacts {
 }
 
 /** Writes the lines of an outage. The place that notices an outage first writes all of its lines. */
-export interface OutageLines {
+interface OutageLines {
   began(facts: { readonly err: BriefError }): void;
   lasts(facts: OutageFacts & { readonly err: BriefError }): void;
   ended(facts: OutageFacts): void;

@@ -1,7 +1,7 @@
 // Converts errors of ioredis and Redis to `index-unavailable`, the error of the index, with a reason on which an
 // operator can act.
 import { CacheError, isCacheError } from '@cistern/errors';
-import type { RedisLog } from '../watch-index-outage.ts';
+import type { RedisLog } from './watch-index-outage.ts';
 
 /**
  * Maps the start of an error's message to a reason. The messages are those of ioredis, or begin with the code of an

@@ -1,5 +1,5 @@
 // Shows the error of an outage: its message and code, without the stack of a library.
-import { redactText } from '../redact.ts';
+import { redactText } from './redact.ts';
 
 export interface BriefError {
   readonly message: string;
