@@ -7,6 +7,7 @@ import type { Owner } from '@cistern/single-node/open-stage';
 import { until } from '@cistern/single-node/until';
 import { mergeSections, openRelay, startAdminNode, startRedis, startS3 } from '@cistern/test-servers';
 import type { FakeUpstreamOptions } from '@cistern/fake-upstream';
+import { startPrometheus } from '@cistern/monitoring/start-prometheus';
 import { openClusterRig } from './open-cluster-rig.ts';
 
 export interface SeenProblem {
@@ -26,6 +27,25 @@ interface DrillOptions {
 
 /** Operators should see a problem within this time. The tests print how long it took, and wait longer. */
 const patienceMs = 45_000;
+
+/** The alert of each kind of problem. */
+const alertOf: Readonly<Record<string, string>> = {
+  'index-unavailable': 'CisternPartDown',
+  'index-full': 'CisternPartDown',
+  'index-slow': 'CisternDegraded',
+  'store-unavailable': 'CisternPartDown',
+  'store-slow': 'CisternDegraded',
+  'no-worker': 'CisternPartDown',
+  'node-lost': 'CisternDegraded',
+  'spool-full': 'CisternDegraded',
+  'versions-mixed': 'CisternMixedVersions',
+  'clock-off': 'CisternClockOff',
+  'certificate-expires': 'CisternCertificateExpires',
+  'upstream-failing': 'CisternUpstreamFailing',
+  'upstream-throttled': 'CisternUpstreamThrottles',
+  'upstream-mismatch': 'CisternContentMismatch',
+  'credentials-refused': 'CisternUpstreamRefusesCredentials',
+};
 
 /** Opens two frontends, two workers and an admin node, which end with their owner. */
 export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOptions = {}) {
@@ -48,6 +68,13 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
   });
   const admin = await startAdminNode(rig.cluster);
   owner.after(() => admin.stop());
+  const targets = { admin: [admin], frontend: rig.cluster.frontends, worker: rig.cluster.workers };
+  const prometheus = await startPrometheus(
+    Object.fromEntries(
+      Object.entries(targets).map(([job, nodes]) => [job, nodes.map(({ debugPort }) => `127.0.0.1:${debugPort}`)]),
+    ),
+  );
+  owner.after(() => prometheus.close());
   const status = (...args: readonly string[]) =>
     runCommand(['status', '--config', rig.cluster.configFile, '--url', admin.url, ...args]);
 
@@ -59,8 +86,8 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
   }
 
   /**
-   * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems. Checks
-   * that each has a cause and a mend. Resolves to the problems.
+   * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems, and an
+   * alert of each is pending. Checks that each has a cause and a mend. Resolves to the problems.
    */
   async function untilSeen(kinds: readonly string[]): Promise<readonly SeenProblem[]> {
     const wanted = kinds.toSorted();
@@ -74,6 +101,16 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
     );
     await until('/readyz agrees', async () => isWanted(await fromReadiness(admin)), patienceMs);
     await until('the metrics agree', async () => isWanted(await fromMetrics(admin)), patienceMs);
+    const alerts = async () =>
+      new Set((await prometheus.query('ALERTS')).map(({ metric: { alertname } }) => alertname));
+    await until(
+      'the alerts are pending',
+      async () => {
+        const pending = await alerts();
+        return kinds.every((kind) => pending.has(alertOf[kind] ?? assert.fail(`${kind} has no alert`)));
+      },
+      patienceMs,
+    );
     const { code, stdout } = await status();
     assert.equal(code, seen.some(({ severity }) => severity === 'critical') ? 2 : 0, stdout);
     for (const { reason, works, mend } of seen)

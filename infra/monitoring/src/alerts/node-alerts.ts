@@ -2,6 +2,9 @@
 import { type Alert, cache, type RuleVariables } from './alert.ts';
 
 const problem = 'cistern_problem_since_timestamp_seconds';
+/** The kinds of problems that have an alert of their own. */
+const ofOtherAlerts =
+  'versions-mixed|clock-off|certificate-expires|upstream-failing|upstream-throttled|upstream-mismatch';
 const now = `max by (${cache}, role) (cistern_nodes)`;
 /** The most nodes that were there for ten minutes in a row, so that the surge of a rolling update does not count. */
 const recently = `max by (${cache}, role) (max_over_time(min_over_time(cistern_nodes[10m])[1h:1m]))`;
@@ -66,31 +69,31 @@ export const nodeAlerts = ({ job }: Pick<RuleVariables, 'job'>): Alert[] => [
   },
   {
     alert: 'CisternDegraded',
-    expr: `time() - min by (${cache}, part, subject) (${problem}{severity="warning",part!~"versions|clock|certificates|credentials|upstreams"})\n> 900`,
-    for: '2m',
+    expr: `max by (${cache}, part, kind, subject) (${problem}{severity="warning",kind!~"${ofOtherAlerts}"}) > 0`,
+    for: '15m',
     severity: 'warning',
-    summary: '{{ $labels.part }} {{ $labels.subject }} has had a problem for {{ $value | humanizeDuration }}',
+    summary: '{{ $labels.part }} {{ $labels.subject }} has a problem: {{ $labels.kind }}',
     description:
       'Pulls are served, but this part needs an operator. The console and `cistern status` show the reason and what to do.',
   },
   {
     alert: 'CisternMixedVersions',
-    expr: `time() - min by (${cache}) (${problem}{part="versions"})\n> 3600`,
-    for: '5m',
+    expr: `max by (${cache}) (${problem}{part="versions"}) > 0`,
+    for: '1h',
     severity: 'warning',
-    summary: 'Nodes have run different versions for {{ $value | humanizeDuration }}',
+    summary: 'Nodes have run different versions for an hour',
     description:
       'An upgrade has stopped halfway. Nodes of two neighbouring versions work together, but features of the newer one wait for all nodes. Complete the upgrade, or return to the older version.',
     page: 'nodes',
   },
   {
     alert: 'CisternClockOff',
-    expr: `max by (${cache}, subject) (${problem}{part="clock"}) > 0`,
+    expr: `max by (${cache}) (${problem}{part="clock"}) > 0`,
     for: '5m',
     severity: 'warning',
-    summary: 'The clock of {{ $labels.subject }} is wrong',
+    summary: 'The clock of a node is wrong',
     description:
-      'The clocks of this node and of the index differ. Tokens and tags expire too early or too late. Check the time synchronization of the machine.',
+      'The clocks of a node and of the index differ. The console and `cistern status` name the node. Tokens and tags expire too early or too late. Check the time synchronization of the machine.',
     page: 'nodes',
   },
   {

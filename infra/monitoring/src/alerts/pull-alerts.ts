@@ -35,12 +35,12 @@ export const pullAlerts: readonly Alert[] = [
   },
   {
     alert: 'CisternUpstreamFailing',
-    expr: `min by (${cache}, upstream, endpoint) (cistern_upstream_endpoint_state) == 2`,
+    expr: `max by (${cache}, upstream, endpoint) (cistern_upstream_endpoint_state) == 2`,
     for: '5m',
     severity: 'warning',
-    summary: 'The circuit breaker for {{ $labels.endpoint }} of {{ $labels.upstream }} is open on all workers',
+    summary: 'The circuit breaker for {{ $labels.endpoint }} of {{ $labels.upstream }} is open',
     description:
-      'No worker reaches this endpoint. Cached content is served, and alternates of the upstream are used. Check its name, route, proxy and certificate from a worker.',
+      'A worker does not reach this endpoint. Cached content is served, and alternates of the upstream are used. Check its name, route, proxy and certificate from a worker.',
     page: 'upstreams',
   },
   {
