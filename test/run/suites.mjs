@@ -17,6 +17,7 @@ export const suites = [
     group: 'default',
     paths: [
       '.ci',
+      'infra/monitoring',
       'infra/release',
       'libs',
       'services',

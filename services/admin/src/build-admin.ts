@@ -15,6 +15,7 @@ export async function buildAdmin(
 ): Promise<CacheNode> {
   await prepareDirectories(config);
   const work = await assembleAdmin(config, { log, metrics, version, audit, reload });
+  work.observe();
   const app = buildAdminServer({ ...work, version, registry: config, log });
   const { address } = config.admin;
   const clients = address && { app, address, key: 'admin.addr' };

@@ -26,13 +26,14 @@ export function assembleAdmin(
     const { nodes } = operations;
     const { own, problems } = openProblems(config, parts, { metrics: options.metrics, nodes }, closers);
     const roles = ['frontend', 'worker', 'admin'] as const;
-    observeWholeCache(options.metrics, { index }, { inspect }, { nodes, roles });
     openReporting(config, 'admin', { index, problems: own }, options, closers);
     return {
       access,
       audit: openAudit(config, 'admin', { index }, options, closers),
       ...operations,
       problems,
+      /** Adds the metrics of the whole cache to those of the process. */
+      observe: () => observeWholeCache(options.metrics, { index }, { inspect }, { nodes, roles }),
       close: () => closers.closeAll(),
     };
   });
