@@ -1,5 +1,5 @@
-// Fills an index and a store with images as clients leave them. Most are an image index with one of its platforms, and some an
-// index alone. Some are due or stale. So a console with many images can be looked at and measured.
+// Fills an index and a store with images as clients leave them: most as an image index with one of its platforms, some as an
+// index alone, some due or stale. So a console with many images can be looked at and measured.
 import { createHash } from 'node:crypto';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
@@ -16,6 +16,8 @@ export interface SeededImages {
 }
 
 const tagsPerRepository = 10;
+/** How many images are added in parallel. */
+const atOnce = 200;
 const minute = 60_000;
 const words = ['api', 'web', 'worker', 'batch', 'proxy', 'auth', 'search', 'mail', 'report', 'cache'];
 const known = ['library/nginx', 'library/postgres', 'library/redis', 'grafana/grafana', 'prom/prometheus'];
@@ -23,8 +25,8 @@ const known = ['library/nginx', 'library/postgres', 'library/redis', 'grafana/gr
 /** Adds images, and marks the index as complete, so that nothing rebuilds it. */
 export async function seedImages({ index, store, count, stored = 4_000, nowMs }: SeededImages): Promise<void> {
   const epoch = await index.epoch.current();
-  for (let first = 0; first < count; first += tagsPerRepository) {
-    const numbers = Array.from({ length: Math.min(tagsPerRepository, count - first) }, (_, at) => first + at);
+  for (let first = 0; first < count; first += atOnce) {
+    const numbers = Array.from({ length: Math.min(atOnce, count - first) }, (_, at) => first + at);
     await Promise.all(numbers.map((number) => addImage({ index, store, nowMs }, number, number < stored)));
   }
   await index.epoch.markComplete(epoch);
@@ -72,7 +74,7 @@ async function addImage({ index, store, nowMs }: Omit<SeededImages, 'count'>, nu
     ),
     ...held
       .filter(({ kind }) => kind === 'manifest')
-      .map(({ kind: _kind, ...one }) => index.manifests.put({ schema: 1, ...one, storedAtMs: nowMs })),
+      .map(({ kind: _, ...one }) => index.manifests.put({ schema: 1, ...one, storedAtMs: nowMs })),
     index.tags.put({
       ...key,
       schema: 1,
@@ -92,11 +94,7 @@ async function addImage({ index, store, nowMs }: Omit<SeededImages, 'count'>, nu
     }),
   ]);
   if (number % 10 === 0)
-    index.popularity.countTag({ ...key, tag: parseTag(`1.0.${number % 23}`) }, 1 + ((groupOf(number) * 37) % 400));
-}
-
-function groupOf(number: number): number {
-  return Math.floor(number / tagsPerRepository);
+    index.popularity.countTag({ ...key, tag: parseTag(`1.0.${number % 23}`) }, 1 + ((number * 3.7) % 400));
 }
 
 function digestFor(kind: string, number: number): Digest {
