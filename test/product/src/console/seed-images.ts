@@ -1,5 +1,5 @@
-// Fills an index and a store with images as clients leave them: most as an image index with one of its platforms, some as an
-// index alone, some due or stale. So a console with many images can be looked at and measured.
+// Fills an index and a store with images. Most are an image index with one of its platforms, some an index alone, and some
+// are stale. So a console with many images can be measured.
 import { createHash } from 'node:crypto';
 import { type BlobStore, putBytes } from '@cistern/blob-store';
 import type { CacheIndex } from '@cistern/index';
@@ -74,7 +74,15 @@ async function addImage({ index, store, nowMs }: Omit<SeededImages, 'count'>, nu
     ),
     ...held
       .filter(({ kind }) => kind === 'manifest')
-      .map(({ kind: _, ...one }) => index.manifests.put({ schema: 1, ...one, storedAtMs: nowMs })),
+      .map((one) =>
+        index.manifests.put({
+          schema: 1,
+          digest: one.digest,
+          mediaType: one.mediaType,
+          size: one.size,
+          storedAtMs: nowMs,
+        }),
+      ),
     index.tags.put({
       ...key,
       schema: 1,
