@@ -6,6 +6,9 @@ import { emptyState, whenLoaded } from '../parts/states.js';
 
 /** @import { CacheNode, NodeList } from '../api-types.d.ts' */
 
+/** An idle node reports every four seconds. */
+const lateMs = 8000;
+
 /** @type {import('../page.d.ts').PageKind} */
 export const nodesPage = {
   path: 'nodes',
@@ -41,14 +44,13 @@ function runningNodes(nodes) {
           <th scope="col" class="number">Index</th>
           <th scope="col" class="number">Store</th>
           <th scope="col" class="number">Uptime</th>
-          <th scope="col">State</th>
         </tr>
       </thead>
       <tbody>
         ${nodes.map(
           ({ rssBytes, cpu, requestsPerSecond, bytesPerSecond, index, store, startedAt, ...node }) =>
             html`<tr>
-              <th scope="row" class="whole">${nameOf(node)}</th>
+              <th scope="row" class="node">${nameOf(node)}${warnings(node)}</th>
               <td data-label="CPU" class="number" title="100 % is one processor">
                 ${cpu === null ? '–' : `${Math.round(cpu * 100)}\u00A0%`}
               </td>
@@ -62,7 +64,6 @@ function runningNodes(nodes) {
               <td data-label="Index" class="number">${roundTrip(index)}</td>
               <td data-label="Store" class="number">${roundTrip(store)}</td>
               <td data-label="Uptime" class="number">${formatDuration(Date.now() - startedAt)}</td>
-              <td data-label="State">${stateOf(node)}</td>
             </tr>`,
         )}
       </tbody>
@@ -113,14 +114,12 @@ function formatRate(rate) {
 }
 
 /** @param {Pick<CacheNode, 'configuration' | 'seenAt'>} node */
-function stateOf({ configuration, seenAt }) {
+function warnings({ configuration, seenAt }) {
   const { differs = false, needsRestart = [] } = configuration ?? {};
-  const isLate = Date.now() - seenAt > 8000;
-  return html`${
-    isLate
-      ? html`<span class="badge warn">last report ${formatAgo(seenAt)}</span>`
-      : html`<span class="badge good">running</span>`
-  }
-  ${differs ? html`<span class="badge warn" title="Settings that must be equal on all nodes differ">differs</span>` : nothing}
-  ${needsRestart.length > 0 ? html`<span class="badge warn" title=${needsRestart.join(', ')}>needs a restart</span>` : nothing}`;
+  const texts = [
+    ...(Date.now() - seenAt > lateMs ? [`last report ${formatAgo(seenAt)}`] : []),
+    ...(differs ? ['configuration differs from other nodes'] : []),
+    ...(needsRestart.length > 0 ? [`needs a restart for ${needsRestart.join(', ')}`] : []),
+  ];
+  return texts.map((text) => html`<br /><span class="warning small">${text}</span>`);
 }

@@ -67,7 +67,9 @@ export function openTraffic({ update }) {
 function charts({ range, points: all, bucketMs, asOf }) {
   const { lengthMs, startLabel, title } = ranges[range];
   const slots = lengthMs / bucketMs;
-  const points = all.slice(-slots);
+  // The rate of a point that has just begun is not meaningful.
+  const begun = all.filter(({ at }) => asOf - at > bucketMs / 10);
+  const points = (begun.length === 0 ? all : begun).slice(-slots);
   const seconds = points.map(({ at }) => Math.max(1, Math.min(bucketMs, asOf - at) / 1000));
   const served = points.map(({ bytesServed }, at) => bytesServed / (seconds[at] ?? 1));
   const fetched = points.map(({ bytesFetched }, at) => bytesFetched / (seconds[at] ?? 1));
