@@ -55,5 +55,5 @@ test('a signal ends serve, which still writes the last line of its log', async (
   const { stdout, stderr, ...rest } = (await exit) as { readonly stdout: string; readonly stderr: string };
   assert.deepEqual(rest, { code: 0, signal: null }, stdout + stderr);
   assert.match(stderr, /^Cistern [\d.]+ listens on http:\/\/localhost:\d+\n/);
-  assert.match(stdout, / shutdown complete.*\n$/);
+  assert.match(stdout, / shutdown complete\b.*\n$/);
 });

@@ -87,7 +87,7 @@ export async function assertNothingLeaks(owner: Owner, requests: number): Promis
   for (const [name, mebibytes] of grown) assert.ok(mebibytes < 96, `${name} grew by ${mebibytes} MiB`);
   for (const node of [...frontends, ...workers]) assert.ok(node.isRunning(), node.name);
   // Broken bodies are logged as errors of their requests.
-  const errors = unexpectedErrors(nodes).filter((line) => !line.includes('request ended'));
+  const errors = unexpectedErrors(nodes).filter((line) => !/ request: /.test(line));
   assert.deepEqual(errors, []);
   return `${upstream.count()} requests to the upstream; memory in the second half, in MiB: ${grown.map((pair) => pair.join(' ')).join(', ')}`;
 }

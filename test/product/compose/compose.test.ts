@@ -145,8 +145,8 @@ test('both frontends serve, and their logs show the client’s address', async (
   const logs = await Promise.all(frontends.map(({ name }) => engine.docker(['logs', name])));
   const clients = logs
     .flatMap((log) => log.split('\n'))
-    .filter((line) => line.includes('"request ended"') && line.includes('library/app'))
-    .map((line) => (JSON.parse(line) as { clientIp: string }).clientIp);
+    .filter((line) => line.includes('"msg":"request"') && line.includes('library/app'))
+    .map((line) => (JSON.parse(line) as { client: string }).client);
   assert.ok(clients.length >= 10);
   assert.deepEqual(
     clients.filter((client) => own.has(client)),

@@ -116,5 +116,5 @@ test('the age limit of registry 3 causes a warning, and content stays beyond it'
   // real-time: content would expire by the clock of a Cistern process
   await delay(1_500);
   assert.equal((await pull()).headers['x-cache'], 'HIT');
-  assert.match(cistern.log().join('\n'), /WARN: configuration warning.*proxy\.ttl.*content does not expire/);
+  assert.match(cistern.log().join('\n'), /WARN configuration warning.*proxy\.ttl.*content does not expire/);
 });

@@ -33,8 +33,8 @@ for (const version of [1, 2] as const)
     const addresses = () =>
       cistern
         .log()
-        .filter((line) => line.startsWith('{') && line.includes(digest))
-        .map((line) => (JSON.parse(line) as { clientIp?: string }).clientIp)
+        .filter((line) => line.startsWith('{') && line.includes(digest.slice(0, 19)))
+        .map((line) => (JSON.parse(line) as { client?: string }).client)
         .filter((address) => address !== undefined);
     await until('all requests are logged', () => addresses().length === 5);
     assert.deepEqual(addresses(), [client, client, client, '127.0.0.8', '127.0.0.9']);

@@ -1,4 +1,5 @@
-// Tests the log line of each request: it describes the cache's action, and agrees with the response header.
+// Tests the log: each request is one line, which describes the cache's action and agrees with the response header, and a pull
+// writes no other line.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGate, type FakeUpstream } from '@cistern/fake-upstream';
@@ -58,12 +59,14 @@ interface Line {
   readonly requestId?: string;
   readonly cache?: string;
   readonly status?: number;
-  readonly bytesSent?: number;
+  readonly bytes?: number;
 }
 
 test('the JSON log has one object for each request', async (t) => {
   const upstream = await openUpstream(t);
-  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'info', formatter: 'json' } } });
+  const cistern = await openCistern(t, {
+    config: { ...cacheOf(upstream), log: { level: 'debug', formatter: 'json' } },
+  });
   const exchanges = await requestEverything(upstream, cistern);
   const lines = () =>
     cistern
@@ -78,47 +81,90 @@ test('the JSON log has one object for each request', async (t) => {
     assert.equal(others.length, 0);
     assert.equal(line?.cache, one.answer.headers['x-cache'], one.path);
     assert.equal(line?.status, one.answer.status, one.path);
-    assert.equal(line.bytesSent, one.answer.body.length, one.path);
+    assert.equal(line.bytes, one.answer.body.length, one.path);
   }
+});
+
+const short =
+  /^\d\d:\d\d:\d\d (?:WARN |ERROR )?\S+(?: tags)? ([A-Z]+|\d{3}(?: [a-z-]+)?) [\d.]+ [kMG]?B [\d.]+ m?s 127\.0\.0\.1(?: |$)/;
+
+test('the text log has one short line for each request, and no other line of a pull', async (t) => {
+  const upstream = await openUpstream(t);
+  const cistern = await openCistern(t, { config: cacheOf(upstream) });
+  await until('the start is logged', () => cistern.log().some((line) => line.includes(' listening ')));
+  const isOfRequest = (line: string) => short.test(line);
+  const before = cistern.log().filter(isOfRequest).length;
+  const exchanges = await requestEverything(upstream, cistern);
+  const requests = () => cistern.log().filter(isOfRequest).slice(before);
+  await until('every request is logged', () => requests().length >= exchanges.length);
+  assert.equal(requests().length, exchanges.length);
+  const resultOf = (line: string) => short.exec(line)?.[1]?.slice(0, 3);
+  const expected = exchanges.map(({ answer }) => {
+    const { 'x-cache': cache } = answer.headers;
+    return typeof cache === 'string' && answer.status < 400 ? cache.slice(0, 3) : String(answer.status);
+  });
+  assert.deepEqual(requests().map(resultOf).toSorted(), expected.toSorted());
+  // The upstream became unavailable at the end. All other lines are about that.
+  const others = cistern
+    .log()
+    .filter((line) => !isOfRequest(line) && !/ (?:listening|configuration warning) /.test(line));
+  assert.deepEqual(
+    others.filter((line) => !line.includes(' WARN ')),
+    [],
+  );
+});
+
+test('a cold pull has as many lines as requests', async (t) => {
+  const upstream = await openUpstream(t);
+  const layers = ['a', 'b', 'c'].map((seed) => seededBytes(500_000, seed));
+  const image = upstream.addImage('library/app', { tag: 'latest', layers });
+  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { formatter: 'json' } } });
+  const before = cistern.log().length;
+  const paths = [
+    '/v2/',
+    '/v2/library/app/manifests/latest',
+    `/v2/library/app/manifests/${image.digest}`,
+    ...[image.config, ...image.layers].map(({ digest }) => `/v2/library/app/blobs/${digest}`),
+  ];
+  for (const path of paths) assert.equal((await sendRequest(cistern.url + path)).status, 200);
+  const blobs = () => sendRequest(`${cistern.url}${paths.at(-1)}`, { method: 'HEAD' });
+  let polls = 0;
+  await until('the last blob is stored', async () => {
+    polls += 1;
+    return (await blobs()).headers['x-cache'] === 'HIT';
+  });
+  const lines = () => cistern.log().slice(before);
+  await until('every request is logged', () => lines().length >= paths.length + polls);
+  assert.equal(lines().length, paths.length + polls, lines().join('\n'));
+  for (const line of lines()) assert.ok(Buffer.byteLength(line) <= 300, line);
 });
 
 const combined =
   /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:[\d:]{8} [+-]\d{4}\] "(\w+) (\S+) HTTP\/1\.1" (\d{3}) (\d+) "" ""$/;
 
-test('the text log has an access log line like registry:2 for each request, and details at level debug', async (t) => {
-  const upstream = await openUpstream(t);
-  const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log: { level: 'debug' } } });
-  const exchanges = await requestEverything(upstream, cistern);
-  const accessLog = () =>
-    cistern.log().flatMap((line) => {
-      const [, method, path, status, bytes] = combined.exec(line) ?? [];
-      return path === undefined ? [] : [{ method, path, status: Number(status), bytes: Number(bytes) }];
-    });
-  // The test's start also requested `/v2/` until it was answered.
-  await until(
-    'every request is logged',
-    () => accessLog().filter(({ path }) => path !== '/v2/').length >= exchanges.length - 1,
-  );
-  for (const { path, answer } of exchanges)
-    assert.ok(
-      accessLog().some(
-        (line) => line.path === path && line.status === answer.status && line.bytes === answer.body.length,
-      ),
-      `${path} ${answer.status}`,
+for (const formatter of ['text', 'json'])
+  test(`on request each request is one line in the combined format instead (${formatter})`, async (t) => {
+    const upstream = await openUpstream(t);
+    const log = { formatter, accesslog: { disabled: false } };
+    const cistern = await openCistern(t, { config: { ...cacheOf(upstream), log } });
+    const exchanges = await requestEverything(upstream, cistern);
+    const accessLog = () =>
+      cistern.log().flatMap((line) => {
+        const [, method, path, status, bytes] = combined.exec(line) ?? [];
+        return path === undefined ? [] : [{ method, path, status: Number(status), bytes: Number(bytes) }];
+      });
+    // The test's start also requested `/v2/` until it was answered.
+    await until(
+      'every request is logged',
+      () => accessLog().filter(({ path }) => path !== '/v2/').length >= exchanges.length - 1,
     );
-  for (const { path, answer } of exchanges) {
-    const id = String(answer.headers['x-request-id']);
-    const line = cistern.log().find((text) => text.includes(`"requestId":"${id}"`));
-    assert.equal(/"cache":"(\w+)"/.exec(line ?? '')?.[1], answer.headers['x-cache'], path);
-  }
-});
-
-test('the access log can be switched off', async (t) => {
-  const upstream = await openUpstream(t);
-  const cistern = await openCistern(t, {
-    config: { ...cacheOf(upstream), log: { level: 'debug', accesslog: { disabled: true } } },
+    for (const { path, answer } of exchanges)
+      assert.ok(
+        accessLog().some(
+          (line) => line.path === path && line.status === answer.status && line.bytes === answer.body.length,
+        ),
+        `${path} ${answer.status}`,
+      );
+    const others = cistern.log().filter((line) => short.test(line) || line.includes('"msg":"request"'));
+    for (const line of others) assert.match(line, / WARN .* 503 |"level":"warn".*"status":503/);
   });
-  const id = String((await sendRequest(`${cistern.url}/v2/`)).headers['x-request-id']);
-  await until('the request is logged', () => cistern.log().some((line) => line.includes(id)));
-  assert.ok(!cistern.log().some((line) => combined.test(line)));
-});

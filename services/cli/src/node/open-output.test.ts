@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
-import { openOutput } from './open-output.ts';
+import { openOutput, reportFailures } from './open-output.ts';
 
 test('a closed output leaves no listener behind', async () => {
   const before = process.listenerCount('exit');
@@ -27,4 +27,22 @@ test('a full output rejects no write, keeps a limited number of bytes, and does 
   while (codes.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(codes[0], 'ENOSPC');
   assert.throws(() => output.flushSync(), /ENOSPC/);
+});
+
+test('an outage of an output is reported once, and its lost bytes at its end', () => {
+  const output = new EventEmitter();
+  const reports: (string | number)[] = [];
+  reportFailures(output as unknown as ReturnType<typeof openOutput>, {
+    onError: ({ message }) => reports.push(message),
+    onLost: (bytes) => reports.push(bytes),
+  });
+  for (let outage = 0; outage < 2; outage += 1) {
+    output.emit('write', 10);
+    output.emit('error', new Error('full'));
+    output.emit('error', new Error('full'));
+    output.emit('drop', 'x'.repeat(10));
+    output.emit('drop', Buffer.alloc(5));
+    output.emit('write', 10);
+  }
+  assert.deepEqual(reports, ['full', 15, 'full', 15]);
 });

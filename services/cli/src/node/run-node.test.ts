@@ -50,7 +50,7 @@ test('the commands of registry:2 serve the named file', async (t) => {
     node.kill('SIGTERM');
     const { code, stdout, stderr } = await node.end;
     assert.equal(code, 0);
-    assert.match(stdout, /^\d\d:\d\d:\d\d listening /m);
+    assert.match(stdout, / listening /);
     assert.ok(stderr.includes(data));
   }
 });
@@ -68,7 +68,7 @@ test('serve prints a banner on standard error, with hints for clients', async (t
   node.kill('SIGTERM');
   const { code, stdout } = await node.end;
   assert.equal(code, 0);
-  assert.match(stdout, /^\d\d:\d\d:\d\d \/v2\/ 200 2 B \S+ ms 127\.0\.0\.1$/m);
+  assert.match(stdout, /^\d\d:\d\d:\d\d \/v2\/ 200 2 B [\d.]+ ms 127\.0\.0\.1$/m);
 });
 
 test('with JSON logs, standard output is JSON and standard error is empty', async (t) => {

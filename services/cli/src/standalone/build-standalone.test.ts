@@ -208,7 +208,7 @@ test('a node rejects an unusable data directory before it opens anything', async
     );
 });
 
-test('a node writes requests to an access log instead of the log', async (t) => {
+test('a node writes the access log instead of the lines of requests', async (t) => {
   const accessLines: string[] = [];
   const { standalone, lines } = await build(t, {}, (line) => void accessLines.push(line));
   await get((await standalone.listen()).clients, '/v2/');

@@ -26,7 +26,7 @@ const onlyAda: Authenticator = {
 
 const start = (t: Parameters<typeof startFrontend>[0]) => {
   const pullThrough = createMemoryPullThrough({ blobs: [blob], manifests: [manifest] });
-  return startFrontend(t, { pullThrough, authenticator: onlyAda });
+  return startFrontend(t, { pullThrough, authenticator: onlyAda, accessLog() {} });
 };
 
 test('the pull API answers nothing before the client is authenticated', async (t) => {
@@ -69,6 +69,7 @@ test('an authenticated user pulls, and both logs have the user name', async (t) 
     log.map(({ user }) => user),
     ['ada', 'ada', 'ada'],
   );
+  assert.equal(accessLines.length, 3);
   for (const line of accessLines) assert.match(line, /^127\.0\.0\.1 - ada \[/);
   assert.doesNotMatch(logText(), /Basic ada/);
 });

@@ -74,7 +74,8 @@ test('the log level is error for faults, warn for degraded service, and info for
 });
 
 test('the access log has a line per request in the combined format', async (t) => {
-  const { url, accessLines } = await startFrontend(t, { pullThrough: createMemoryPullThrough({ blobs: [blob] }) });
+  const pullThrough = createMemoryPullThrough({ blobs: [blob] });
+  const { url, accessLines } = await startFrontend(t, { pullThrough, accessLog() {} });
   await sendRequest(`${url}/v2/nginx/blobs/${digest}`, {
     headers: { 'user-agent': 'podman/5.4', referer: 'http://r/' },
   });
@@ -89,6 +90,7 @@ test('the access log has a line per request in the combined format', async (t) =
 
 test('no log contains a credential', async (t) => {
   const { url, log, logText, accessLines } = await startFrontend(t, {
+    accessLog() {},
     pullThrough: createMemoryPullThrough({ instead: { openManifest: () => Promise.reject(new Error('surprise')) } }),
   });
   const headers = {

@@ -7,10 +7,10 @@ import { until } from '@cistern/runtime/testing';
 
 const headers = { 'x-forwarded-for': '203.0.113.9, 10.1.2.3', 'x-forwarded-host': 'ghcr.test' };
 
-async function seen(t: Parameters<typeof startFrontend>[0], trustedProxies: string[]) {
+async function seen(t: Parameters<typeof startFrontend>[0], trustedProxies: string[], sent = headers) {
   const pullThrough = createMemoryPullThrough({ manifests: [Buffer.from('{}')] });
-  const { url, log, accessLines } = await startFrontend(t, { pullThrough, trustedProxies });
-  await sendRequest(`${url}/v2/a/b/manifests/x`, { headers });
+  const { url, log, accessLines } = await startFrontend(t, { pullThrough, trustedProxies, accessLog() {} });
+  await sendRequest(`${url}/v2/a/b/manifests/x`, { headers: sent });
   await until(() => log.length === 1);
   return { ip: log[0]?.['client'], upstream: log[0]?.['upstream'], accessLine: accessLines[0] ?? '' };
 }
@@ -32,4 +32,10 @@ test('an untrusted proxy counts as the client', async (t) => {
     assert.equal(ip, '127.0.0.1');
     assert.equal(upstream, 'docker.io');
   }
+});
+
+test('an IPv4 client of a proxy that listens on IPv6 is logged as IPv4', async (t) => {
+  const { ip, accessLine } = await seen(t, ['127.0.0.1'], { ...headers, 'x-forwarded-for': '::ffff:10.0.3.7' });
+  assert.equal(ip, '10.0.3.7');
+  assert.match(accessLine, /^10\.0\.3\.7 /);
 });

@@ -212,7 +212,8 @@ test('with TLS the header precedes the handshake', async (t) => {
 });
 
 test('the frontend logs and trusts the address of the header', async (t) => {
-  const { port, log, accessLines } = await startFrontend(t, { proxyProtocol: true, trustedProxies: ['127.0.0.1'] });
+  const options = { proxyProtocol: true, trustedProxies: ['127.0.0.1'], accessLog() {} };
+  const { port, log, accessLines } = await startFrontend(t, options);
   const { socket, received } = await open(t, port);
   socket.write(`${line}${requestText('/v2/', ['X-Forwarded-For: 198.51.100.1'])}`);
   await until(() => log.length === 1 && received().length > 0);

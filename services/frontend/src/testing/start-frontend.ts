@@ -18,9 +18,11 @@ export interface RunningFrontend {
   readonly log: readonly Record<string, unknown>[];
   /** Returns the log as it was written. */
   readonly logText: () => string;
+  /** Empty without the option `accessLog`. */
   readonly accessLines: readonly string[];
 }
 
+/** With the option `accessLog`, its lines are in `accessLines`. */
 export async function startFrontend(t: TestContext, options: Partial<FrontendOptions> = {}): Promise<RunningFrontend> {
   const metrics = createMetrics();
   const written: string[] = [];
@@ -43,7 +45,6 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
       },
     }),
     metrics,
-    accessLog: (line) => accessLines.push(line),
     authenticator: acceptAllClients(),
     limits: unlimited,
     authorize: createAuthorize({ rules: [], fallback: 'allow' }),
@@ -53,6 +54,7 @@ export async function startFrontend(t: TestContext, options: Partial<FrontendOpt
     instanceId: 'this-cluster',
     pageSeal: createTestSeal(),
     ...options,
+    accessLog: options.accessLog && ((line) => accessLines.push(line)),
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {

@@ -12,7 +12,7 @@ function wishesFor(digest: string): readonly Readonly<Record<string, string>>[] 
   return [{}, ...ranges, { 'if-none-match': `"${digest}"` }, { 'if-none-match': '"other"' }];
 }
 
-function bytesSent(log: readonly Record<string, unknown>[]) {
+function bytesOf(log: readonly Record<string, unknown>[]) {
   return log.map((line) => [line['cache'], line['bytes']]);
 }
 
@@ -46,7 +46,7 @@ for (const size of [1024, 100_000])
           sent += 1;
         }
     await until(() => opening.log.length === sent && remembering.log.length === sent);
-    assert.deepEqual(bytesSent(remembering.log), bytesSent(opening.log));
+    assert.deepEqual(bytesOf(remembering.log), bytesOf(opening.log));
     // Manifests were never opened, and blobs only if the bytes in memory were not enough.
     const calls = remembering.pullThrough.calls.map(({ method, request }) => `${method} ${String(request['intent'])}`);
     assert.deepEqual([...new Set(calls)].sort(), ['openBlob ranges', 'openBlob stat']);

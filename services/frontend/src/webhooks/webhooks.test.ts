@@ -22,7 +22,7 @@ async function startWebhooks(t: TestContext) {
     note: ({ upstream, repository, tag }: TagKey) => void pushed.push(`${upstream}/${repository}:${tag}`),
     async close() {},
   };
-  const frontend = await startFrontend(t, { webhooks: { webhooks, pushes } });
+  const frontend = await startFrontend(t, { webhooks: { webhooks, pushes }, accessLog() {} });
 
   async function send(path: string, body: object | string, headers: Readonly<Record<string, string>> = {}) {
     const answer = await fetch(`${frontend.url}/webhooks/${path}`, {
