@@ -26,7 +26,15 @@ const introduction = `# Log messages
 *This page is generated from the code: change the code, then run \`npm run docs\`.*
 
 Look up a line of the log here, or find the message to search or to alert on. A message is constant; its details are in the fields.
-A value in angle brackets varies. With \`log.formatter: json\` each line is one JSON object with \`time\`, \`level\`, \`msg\` and the fields.
+A value in angle brackets varies.
+
+\`\`\`text
+23:35:08 docker.io/library/alpine:3.20 HIT 3.4 MB 12 ms 10.0.3.7
+23:35:09 WARN index still unavailable seconds=60 failures=412 skipped=35
+\`\`\`
+
+A line for people has the local time, the level unless it is \`info\`, the message, and the fields as \`key=value\`. With
+\`log.formatter: json\` each line is one JSON object with \`time\`, \`level\`, \`msg\` and the fields.
 
 | level | means |
 |---|---|
@@ -36,16 +44,31 @@ A value in angle brackets varies. With \`log.formatter: json\` each line is one 
 | \`info\` | an event of normal operation |
 | \`debug\` | details, off by default (\`log.level\`) |
 
-## Levels of recoveries and requests
+## Requests
 
-- The end of an outage of the store or the index is a \`warn\`, like its beginning. So a filter by level shows both.
-  The same is true for upstreams that an operator switches offline and online.
-- Other recoveries are \`info\`, such as \`circuit breaker closed\`.
-- \`request ended\` is \`info\` for each success and for each status below 500, thus also for an expected 404.
-- It is \`warn\` if an error ended the request with a status of 500 or more, or broke the connection.
+- **Each request is one line at its end**, with the message \`request\`. A pull writes no other line. Also the \`401\` that clients of a cache with
+  users get first, and \`/v2/\`, are requests.
+- For people the line has the image with tag or digest, the cache result or the status, the bytes, the time and the client. A user and a
+  method other than GET follow.
+- In JSON it has at most 300 bytes for image names of up to 40 characters, without \`log.fields\`, \`labels\` and \`traceId\`. The field \`method\` is unset
+  for GET. Digests are shortened to 12 digits.
+- **A request that failed has further facts**: \`url\`, \`requestId\`, \`userAgent\`, \`denied\`, \`errorKind\` and others. With \`log.level: debug\` each
+  request has them.
+- It is \`info\` for each success and for each status below 500, thus also for an expected 404. It is \`warn\` if an error ended the request
+  with a status of 500 or more, or broke the connection.
 - It is \`error\` instead of \`warn\` if the cause needs an operator. Then \`errorKind\` is \`internal\`, \`content-mismatch\`, \`loop-detected\`,
   \`store-unavailable\`, \`index-unavailable\` or \`upstream-refused-us\`.
-- Its field \`denied\` has the reason of a denial, \`cache\` the source of the content, and \`errorKind\` the kind of the failure.
+- **\`log.hits\`** samples hits or leaves them out. A sampled line has its share: \`hits=1%\` stands for a hundred hits. Misses and failures are
+  always logged. Use the [metrics](metrics.md) to count.
+- **Tools that read access logs** get the combined format of registry:2 with \`log.accesslog.disabled: false\`. Its line replaces the line of the
+  request, with each \`log.formatter\`. Requests with a level above \`info\` have both.
+
+## Outages
+
+- An outage of the index, the store or an upstream is one line when it begins, one in each minute, and one when it ends.
+- All lines of an outage are \`warn\`, also the last one. So a filter by level shows both ends. The same is true for other recoveries.
+- Consequences of an outage are not logged. The lines of the outage count them: \`failures\` failed, and \`skipped\` were not tried. With
+  \`log.level: debug\` they are logged. Requests always have their line.
 
 ## Words
 
@@ -66,7 +89,7 @@ The [glossary](architecture.md#glossary) defines the words of Cistern. The messa
 
 ## Fields
 
-The field \`err\` has the error with its kind and its cause. A field without a row is explained by its name.
+The field \`err\` has the error with its kind and its cause. In the lines of an outage it has only the message and the code. A field without a row is explained by its name.
 
 | field | value |
 |---|---|`;
@@ -78,18 +101,23 @@ const descriptions = {
   endpoint: 'host of the registry: the upstream itself or an alternate',
   repository: 'name within the upstream, such as `library/alpine`',
   tag: 'the tag in the repository',
+  account: 'the account of the upstream; `anonymous` without one',
   address: 'another worker',
   bucket: 'the bucket of the S3 store',
   path: 'the path of a file',
-  setting: 'the setting to look at',
+  setting: 'the setting to look at, or to correct',
   blobs: 'number of blobs',
-  bytes: 'their size',
+  bytes: 'a size; for a request the bytes of the body that were sent',
   cache:
     'the cache result, as in `X-Cache`: `HIT`, `MISS`, `JOINED`, `REVALIDATED` or `STALE`; unset if the cache was not involved',
   errorKind: 'the kind of the error that ended the request; `internal` for an unexpected error',
   denied: 'the reason why access was denied, authentication failed or a limit applied',
   labels: 'claims of the token of a CI job, selected by `auth.oidc.<name>.labels`',
-  redirected: 'whether the client was redirected to the store',
+  redirected: 'true if the client was redirected to the store',
+  reference: 'a tag, or the first 12 digits of a digest',
+  client: 'the address of the client; IPv4 also for a socket of IPv6',
+  ms: 'the time from the request to the last byte of the response',
+  hits: 'the share of hits that are logged; unset if all are',
   class: '`interactive` if a client waits for the job, else `background`',
   from: 'address of the previous worker; unset if the fill continues from its checkpoint',
   adopted: 'objects in the store that were missing in the index',
@@ -97,6 +125,9 @@ const descriptions = {
   step: 'the stage of the rebuild: `blobs`, `links`, `held` or `tags`; `done` at the end',
   part: 'the part of the store that the rebuild read, such as `blobs/3f`',
   isComplete: 'false if the index lost data during the rebuild',
+  seconds: 'how long an outage or a pass has lasted',
+  failures: 'calls that failed because of an outage, since it began',
+  skipped: 'calls that were not made because of an outage, since it began',
   aside: 'the new path of the unusable file',
   key: 'the setting, or the key in Redis',
   warning: 'the problem of the setting',

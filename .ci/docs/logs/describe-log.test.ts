@@ -5,18 +5,19 @@ import { describeLog } from './describe-log.mjs';
 const message = {
   path: 'libs/blob-store/src/open.ts',
   levels: ['info'],
-  message: 'store available',
+  message: 'store is here',
   fields: ['bucket'],
 };
 const described = [
-  'digest upstream endpoint repository tag credential address bucket path setting blobs bytes'.split(' '),
-  'cache errorKind denied labels redirected class from adopted forgotten step part isComplete unwritten'.split(' '),
+  'digest upstream endpoint repository tag account address bucket path setting blobs bytes'.split(' '),
+  'cache errorKind denied labels redirected reference client ms hits class from adopted forgotten'.split(' '),
+  'step part isComplete seconds failures skipped'.split(' '),
   'aside key warning listener reason problem'.split(' '),
 ].map((fields) => ({ ...message, message: 'all fields', fields }));
 
 test('a message of several places is one row with all levels and fields', () => {
   const page = describeLog([...described, message, { ...message, levels: ['warn'], fields: ['err'] }]);
-  assert.match(page, /\n\| warn, info \| `store available` \| `bucket`, `err` \|\n/);
+  assert.match(page, /\n\| warn, info \| `store is here` \| `bucket`, `err` \|\n/);
 });
 
 test('a package that belongs to no part is an error that names the file', () => {

@@ -244,9 +244,7 @@ test('the combined format is written on request only, as with the setting of reg
   assert.equal(load('log: {accesslog: {disabled: yes}}').log.accessLogEnabled, false);
 });
 
-function percentOf(hits: string) {
-  return load(`log: {hits: ${hits}}`).log.loggedHitsPercent;
-}
+const percentOf = (hits: string) => load(`log: {hits: ${hits}}`).log.loggedHitsPercent;
 
 test('log.hits is all, none or a percentage', () => {
   assert.deepEqual(['all', 'none', '1%', '0.1 %', '100%'].map(percentOf), [100, 0, 1, 0.1, 100]);

@@ -37,8 +37,8 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
       },
       hooks: {
         streamWrite: redactText,
-        logMethod(args, method, number) {
-          const isProblem = number === pino.levels.values['warn'] || number === pino.levels.values['error'];
+        logMethod(args, method, severity) {
+          const isProblem = severity === pino.levels.values['warn'] || severity === pino.levels.values['error'];
           if (isProblem && (this as Logger).outages?.explain(args[0]) === true) this.debug(...args);
           else method.apply(this, args);
         },

@@ -107,16 +107,16 @@ function showError(error: unknown): string {
   return [
     ` err=${showValue(message)}`,
     kind === undefined ? '' : ` kind=${showValue(kind)}`,
-    code === undefined || message.includes(showValue(code)) ? '' : ` code=${showValue(code)}`,
+    typeof code !== 'string' || message.includes(code) ? '' : ` code=${showValue(code)}`,
     causes === '' ? '' : ` cause=${showValue(causes)}`,
   ].join('');
 }
 
 function causesOf(cause: unknown): string {
   if (cause === undefined) return '';
-  if (typeof cause !== 'object' || cause === null) return showValue(cause);
+  if (typeof cause !== 'object' || cause === null) return JSON.stringify(cause);
   const { message, code, cause: next } = cause as ShownError;
-  const text = typeof message === 'string' && message !== '' ? message : showValue(code ?? 'unknown');
+  const text = typeof message === 'string' && message !== '' ? message : JSON.stringify(code ?? 'unknown');
   const more = causesOf(next);
   return more === '' ? text : `${text}: ${more}`;
 }

@@ -1,5 +1,5 @@
-// Tests the log of nodes while Redis is down. The outage is one line when it begins and one when it ends, however many parts of
-// a node notice it.
+// Tests the log of nodes while Redis is down. An outage is one line when it begins, and one when it ends. Many parts of a node
+// notice it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openUpstream } from '../src/open-stage.ts';

@@ -30,8 +30,8 @@ test('a GET of a blob in a store with redirects is an uncacheable 307', async (t
   assert.equal(pullThrough.reads, 0);
 
   await until(() => log.length === 1);
-  const { status: logged, bytes, redirected, cache } = log[0] ?? {};
-  assert.deepEqual({ logged, bytes, redirected, cache }, { logged: 307, bytes: 0, redirected: true, cache: 'HIT' });
+  const { status: logged, bytes: sent, redirected, cache } = log[0] ?? {};
+  assert.deepEqual({ logged, sent, redirected, cache }, { logged: 307, sent: 0, redirected: true, cache: 'HIT' });
   assert.doesNotMatch(logText() + accessLines.join(''), /Signature|0123abcd/);
   assert.equal((await metrics.redirects.get()).values[0]?.value, 1);
   const { values } = await metrics.requests.get();
