@@ -74,6 +74,7 @@ test('a failed request has the facts that explain it', (t) => {
     /^23:35:08 ERROR docker\.io\/library\/alpine:3\.20 502 upstream-refused-us 96 B 12 ms 10\.0\.3\.7 url=\S+ requestId=this-request protocol=HTTP\/1\.1 userAgent=containerd\/2\.2 err=no\n {4}at /,
   );
   assert.match(write({ ...tag, status: 403, denied: 'no rule' }), / 403 3\.4 MB .* denied="no rule" url=/);
+  assert.match(write({ operation: 'other', url: '/nope', status: 404 }), /^23:35:08 \/nope 404 0 B 0 ms - protocol=/);
   assert.match(
     write({ operation: 'other', url: '/v2/nope?token=s3cr3t', status: 404 }),
     /^23:35:08 \/v2\/nope 404 .*\[redacted\]/,

@@ -40,7 +40,9 @@ export function createTextFormat(): TextFormat {
       const { level, time, msg = '', ...fields } = parsed;
       const isRequest = msg === requestEnded && typeof fields['status'] === 'number';
       const message = isRequest ? describeRequest(fields as unknown as RequestLine) : String(msg);
-      const shown = showFields(fields, isRequest ? describedFields : new Set());
+      const isUrlShown = isRequest && message.startsWith(`${String(fields['url'])} `);
+      const described = isUrlShown ? new Set([...describedFields, 'url']) : describedFields;
+      const shown = showFields(fields, isRequest ? described : new Set());
       const { stack } = (fields['err'] ?? {}) as { readonly stack?: unknown };
       const frames = typeof stack === 'string' ? framesOf(stack) : '';
       return `${clock(time)} ${levels[level] ?? ''}${withoutControls(message)}${shown}${frames}\n`;

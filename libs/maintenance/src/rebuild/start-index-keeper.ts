@@ -26,8 +26,8 @@ export function startIndexKeeper(options: IndexKeeperOptions): { close(): Promis
     };
     const result = await rebuildIndex({ ...options, signal, onProgress });
     if (!result.isComplete) log.warn(result, 'index lost data during rebuild, rebuilding again');
-    // The index of a new cache is also incomplete, but its store is empty, so there is nothing to report.
-    else if (result.blobs > 0) log.info(result, 'rebuilt index from store');
+    // The index of a new cache is also incomplete. Its store is empty, or has what the first pull has just recorded.
+    else if (result.blobsAdded + result.tagsAdded + result.failed > 0) log.info(result, 'rebuilt index from store');
     return checkEveryMs;
   }
 
