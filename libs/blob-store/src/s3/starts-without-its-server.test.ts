@@ -62,7 +62,12 @@ async function startBucket(t: TestContext) {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
   };
-  return { state, open, listen, warnings };
+  const stopListening = async () => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, 'close');
+  };
+  return { state, open, listen, stopListening, warnings };
 }
 
 test('a store opens without its server, and works after the server becomes available', async (t) => {
@@ -93,4 +98,17 @@ test('a store does not open if the server rejects it, and a rejection of an open
   await rejectsAsUnavailable(() => early.check());
   state.isThere = true;
   await until(() => warnings.includes('store available again'));
+});
+
+test('an outage of a running store begins with a failed request, and ends without one', async (t) => {
+  const { open, listen, stopListening, warnings } = await startBucket(t);
+  await listen();
+  const store = await open();
+  assert.deepEqual(await readWhole(store, digest), bytes);
+  await stopListening();
+  for (let count = 0; count < 5; count += 1) await rejectsAsUnavailable(() => store.check());
+  await until(() => warnings.includes('store still unavailable'));
+  await listen();
+  await until(() => warnings.includes('store available again'));
+  assert.deepEqual(warnings, ['store unavailable', 'store still unavailable', 'store available again']);
 });

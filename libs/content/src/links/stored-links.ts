@@ -204,6 +204,6 @@ async function readInto(
     await putLinks(index, key, object);
   });
   const added = manifests.size - known;
-  if (added > 0) log.info({ ...key, manifests: added }, 'read links of repository from store');
+  if (added > 0) log.debug({ ...key, manifests: added }, 'read links of repository from store');
   if (failures.length > 0) throw failures[0];
 }

@@ -36,6 +36,8 @@ export async function admitServers(
   };
   if (absence === undefined) await admit();
   const outage = watchIndexOutage(log);
+  // Servers that are connected may still be unsuitable, so the outage lasts until they are admitted.
+  if (absence !== undefined) outage.failed(absence);
   const poll: Poll | undefined =
     absence &&
     openPoll({
