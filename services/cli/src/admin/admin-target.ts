@@ -82,8 +82,12 @@ function remoteTarget(origin: string, options: AdminOptions, env: Terminal['env'
   return { name: `The admin server at ${origin}`, address: { origin }, authorization, ca, remedy };
 }
 
-/** A configuration is only needed if `--config` names it. Another one may be broken, or that of another cache. */
+/**
+ * A configuration is only needed if `--config` names it. Another one may be broken, or that of another cache. So its secret is sent
+ * only to a server that `--url` names.
+ */
 function clusterAuthorization(options: AdminOptions, env: Terminal['env']): string | undefined {
+  if (options.config === undefined && options.url === undefined) return undefined;
   try {
     return adminAuthorization(readConfigAgain(options.config, env, options));
   } catch (error) {

@@ -1,10 +1,10 @@
 // The logins of this user at admin servers, in one file that only this user can read. The file has passwords in clear
 // text, because commands send them with each request.
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { replaceFile } from '@cistern/runtime';
+import { ignoreMissing, replaceFile } from '@cistern/runtime';
 import type { Environment } from '@cistern/runtime/process';
 import { CommandError } from '../terminal/command-error.ts';
 import { withFile } from '../terminal/file-failure.ts';
@@ -52,6 +52,8 @@ export function readLogins(env: Environment): Logins {
 export async function writeLogins(env: Environment, logins: Logins): Promise<void> {
   const path = loginsPath(env);
   await withFile(dirname(path), 'written', async () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  // A replaced file keeps its mode, and a restored backup may be readable for all.
+  await withFile(path, 'written', async () => chmod(path, 0o600).catch(ignoreMissing));
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   await withFile(path, 'written', () =>
     replaceFile(path, `${JSON.stringify(logins, undefined, 2)}\n`, { uid, gid, mode: 0o600 }),

@@ -68,7 +68,7 @@ async function logIn(url: string | undefined, options: LoginOptions, terminal: T
   stderr.write(`The password is kept unencrypted in ${path}. "cistern logout" removes it.\n`);
   for (const name of ['CISTERN_URL', 'REGISTRY_CONFIGURATION_PATH'] as const) {
     const other = env[name];
-    if (other !== undefined && other !== '' && (name !== 'CISTERN_URL' || parseOrigin(other) !== origin))
+    if (other !== undefined && other !== '' && (name !== 'CISTERN_URL' || URL.parse(other)?.origin !== origin))
       stderr.write(`note: ${name} is set and has precedence: ${other}\n`);
   }
 }

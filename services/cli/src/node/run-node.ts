@@ -91,7 +91,8 @@ function closeOnSignal(
     {
       delay: graceMs + closingMs,
       skip: [...signals, 'SIGHUP'],
-      logger: { error: (failure: unknown) => log.error({ err: failure }, 'shutdown failed') },
+      // An outage would hide an error, but this is the reason of the exit code.
+      logger: { error: (failure: unknown) => log.fatal({ err: failure }, 'shutdown failed') },
       onSecondError: (error) => log.fatal({ err: error }, 'second uncaught error, exiting immediately'),
       onTimeout: () => log.error('shutdown timed out, exiting immediately'),
     },
