@@ -85,9 +85,13 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
       .problems;
   }
 
+  async function pendingAlerts(): Promise<ReadonlySet<string | undefined>> {
+    return new Set((await prometheus.query('ALERTS')).map(({ metric: { alertname } }) => alertname));
+  }
+
   /**
-   * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems, and an
-   * alert of each is pending. Checks that each has a cause and a mend. Resolves to the problems.
+   * Resolves when the API, the command, `/readyz` and the metrics of the admin node show exactly these kinds of problems. An alert
+   * of each must be pending. Checks that each has a cause and a mend. Resolves to the problems.
    */
   async function untilSeen(kinds: readonly string[]): Promise<readonly SeenProblem[]> {
     const wanted = kinds.toSorted();
@@ -101,12 +105,10 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
     );
     await until('/readyz agrees', async () => isWanted(await fromReadiness(admin)), patienceMs);
     await until('the metrics agree', async () => isWanted(await fromMetrics(admin)), patienceMs);
-    const alerts = async () =>
-      new Set((await prometheus.query('ALERTS')).map(({ metric: { alertname } }) => alertname));
     await until(
       'the alerts are pending',
       async () => {
-        const pending = await alerts();
+        const pending = await pendingAlerts();
         return kinds.every((kind) => pending.has(alertOf[kind] ?? assert.fail(`${kind} has no alert`)));
       },
       patienceMs,

@@ -1,7 +1,7 @@
 // Tests commands of an operator who has neither the configuration nor the secret of a cache: only its URL and a password.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -42,6 +42,10 @@ test('after a login all commands use that cache, and its audit names the operato
   const { code, stdout, stderr } = await logIn();
   assert.deepEqual([code, stdout], [0, `Logged in at ${url} as ada. Commands that name no other cache use it now.\n`]);
   assert.match(stderr, /kept unencrypted in .*logins\.json/);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  // A restored backup may be readable for all.
+  await chmod(file, 0o644);
+  await logIn();
   assert.equal((await stat(file)).mode & 0o777, 0o600);
 
   assert.equal((await run(['pin', 'nginx:1.27'])).stdout, 'docker.io/library/nginx:1.27 is pinned.\n');
