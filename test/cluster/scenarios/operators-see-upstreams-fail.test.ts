@@ -71,13 +71,13 @@ test('an upstream answers 429', async (t) => {
 });
 
 test('the certificate of a frontend is near its end', async (t) => {
-  const { cluster, untilSeen } = drill;
+  const { cluster, extraDebugPort: debugPort, untilSeen } = drill;
   const directory = await mkdtemp(join(tmpdir(), 'cistern-drill-'));
   t.after(() => rm(directory, { recursive: true }));
   // It is valid for two days.
   const { certFile, keyFile } = await makeCertificateFiles(directory);
   const env = { REGISTRY_HTTP_TLS_CERTIFICATE: certFile, REGISTRY_HTTP_TLS_KEY: keyFile };
-  const frontend = await startExtraNode(cluster, { kind: 'frontend', name: 'tls-frontend', env });
+  const frontend = await startExtraNode(cluster, { kind: 'frontend', name: 'tls-frontend', env, debugPort });
   t.after(() => frontend.stop());
   const [seen] = await diagnoseTime(t, 'operators see it', () => untilSeen(['certificate-expires']));
   assert.match(seen!.reason, /^The certificate expires in (?:2 days|4[78] hours)\.$/);

@@ -5,7 +5,7 @@ import { readMetrics } from '@cistern/single-node/read-metrics';
 import { sendRequest } from '@cistern/single-node/send-request';
 import type { Owner } from '@cistern/single-node/open-stage';
 import { until } from '@cistern/single-node/until';
-import { mergeSections, openRelay, startAdminNode, startRedis, startS3 } from '@cistern/test-servers';
+import { freePort, mergeSections, openRelay, startAdminNode, startRedis, startS3 } from '@cistern/test-servers';
 import type { FakeUpstreamOptions } from '@cistern/fake-upstream';
 import { startPrometheus } from '@cistern/monitoring/start-prometheus';
 import { openClusterRig } from './open-cluster-rig.ts';
@@ -68,12 +68,16 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
   });
   const admin = await startAdminNode(rig.cluster);
   owner.after(() => admin.stop());
-  const targets = { admin: [admin], frontend: rig.cluster.frontends, worker: rig.cluster.workers };
-  const prometheus = await startPrometheus(
-    Object.fromEntries(
-      Object.entries(targets).map(([job, nodes]) => [job, nodes.map(({ debugPort }) => `127.0.0.1:${debugPort}`)]),
-    ),
-  );
+  // The port of metrics for another node that a test starts.
+  const extraDebugPort = await freePort();
+  const portsOf = (nodes: readonly { readonly debugPort: number }[]) =>
+    nodes.map(({ debugPort }) => `127.0.0.1:${debugPort}`);
+  const prometheus = await startPrometheus({
+    admin: portsOf([admin]),
+    frontend: portsOf(rig.cluster.frontends),
+    worker: portsOf(rig.cluster.workers),
+    extra: [`127.0.0.1:${extraDebugPort}`],
+  });
   owner.after(() => prometheus.close());
   const status = (...args: readonly string[]) =>
     runCommand(['status', '--config', rig.cluster.configFile, '--url', admin.url, ...args]);
@@ -123,7 +127,7 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
     return seen;
   }
 
-  return { ...rig, admin, redis, s3, slowRedis, slowS3, untilSeen };
+  return { ...rig, admin, redis, s3, slowRedis, slowS3, extraDebugPort, untilSeen };
 }
 
 async function fromReadiness({ metricsUrl }: { readonly metricsUrl: string }) {

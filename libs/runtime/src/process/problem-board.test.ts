@@ -71,15 +71,24 @@ test('metrics show critical parts as down, and when each problem began', async (
   assert.deepEqual(await read('cistern_problem_since_timestamp_seconds'), []);
 });
 
-test('a request gets problems that are at most a second old', async (t) => {
-  const state = { checks: 0 };
-  const find = async () => {
-    state.checks += 1;
-    return [index];
+test('a request waits for the first checks, and for no later ones', async (t) => {
+  let checks = 0;
+  const { promise: first, resolve: endFirst } = Promise.withResolvers<readonly Finding[]>();
+  const find = () => {
+    checks += 1;
+    return checks === 1 ? first : new Promise<readonly Finding[]>(() => {});
   };
-  const board = openProblemBoard({ parts: [], find, now: () => 1, everyMs: 60_000 });
-  t.after(() => board.close());
-  await Promise.all([board.look(), board.look()]);
+  const board = openProblemBoard({ parts: [], find, now: () => 1, everyMs: 5 });
+  let isAnswered = false;
+  const looked = board.look().then((problems) => {
+    isAnswered = true;
+    return problems;
+  });
+  await until(() => checks === 1);
+  assert.equal(isAnswered, false);
+  endFirst([index]);
+  assert.equal((await looked).length, 1);
+  await until(() => checks === 2);
   assert.equal((await board.look()).length, 1);
-  assert.equal(state.checks, 1);
+  t.after(() => void board.close());
 });

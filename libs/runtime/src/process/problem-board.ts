@@ -55,20 +55,21 @@ export interface ProblemBoard {
   readonly parts: readonly string[];
   /** Returns the problems that the last checks found, the critical ones first, then the oldest first. */
   current(): readonly Problem[];
-  /** Resolves to the problems, which are at most a second old. Never rejects. */
+  /**
+   * Resolves to `current()` as soon as the first checks have ended. It never waits for later checks, because load balancers expect
+   * the answer of a health check within a second. Never rejects.
+   */
   look(): Promise<readonly Problem[]>;
   /** Ends the checks. */
   close(): Promise<void>;
 }
 
 const checkEveryMs = 2_000;
-const holdsForMs = 1_000;
 
 /** Runs the checks immediately and then at an interval, so that metrics are up to date without requests. */
 export function openProblemBoard(options: ProblemBoardOptions): ProblemBoard {
   const { parts, find, metrics, now, everyMs = checkEveryMs } = options;
   let problems: readonly Problem[] = [];
-  let seenAtMs = -Infinity;
 
   async function check(): Promise<void> {
     const before = new Map(problems.map((problem) => [keyOf(problem), problem.sinceMs]));
@@ -79,7 +80,6 @@ export function openProblemBoard(options: ProblemBoardOptions): ProblemBoard {
       .map(([finding]) => finding!)
       .map((finding) => ({ ...finding, sinceMs: finding.sinceMs ?? before.get(keyOf(finding)) ?? nowMs }))
       .toSorted((one, other) => rank(one) - rank(other) || one.sinceMs - other.sinceMs);
-    seenAtMs = performance.now();
     if (metrics !== undefined) show(metrics);
   }
 
@@ -92,14 +92,12 @@ export function openProblemBoard(options: ProblemBoardOptions): ProblemBoard {
   }
 
   const poll = openPoll({ everyMs, check, onFailure() {} });
-  let checking: Promise<void> | undefined;
-  const checkOnce = () => (checking ??= poll.check().finally(() => (checking = undefined)));
-  void checkOnce();
+  const first = poll.check();
   return {
     parts,
     current: () => problems,
     async look() {
-      if (performance.now() - seenAtMs >= holdsForMs) await checkOnce();
+      await first;
       return problems;
     },
     close: () => poll.close(),

@@ -19,7 +19,8 @@ export async function startAdminNode(
  */
 export async function startExtraNode(
   { configFile }: Pick<Cluster, 'configFile'>,
-  options: Pick<ClusterNodeOptions, 'kind' | 'name'> & Partial<Pick<ClusterNodeOptions, 'env' | 'prefix' | 'product'>>,
+  options: Pick<ClusterNodeOptions, 'kind' | 'name'> &
+    Partial<Pick<ClusterNodeOptions, 'env' | 'prefix' | 'product' | 'debugPort'>>,
 ): Promise<ClusterNode> {
   return startClusterNode({
     port: await freePort(),
