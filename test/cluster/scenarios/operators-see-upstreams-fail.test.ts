@@ -113,7 +113,7 @@ test('an account is refused, and a mirror sends wrong bytes', async (t) => {
   const { upstream, untilSeen } = drill;
   const fault = upstream.addFault({ endpoint: 'blob', method: 'GET' }, { flipByteAt: 0 });
   const [, blob] = await pullNew(drill);
-  assert.equal(blob, 502);
+  assert.ok(blob !== undefined && blob >= 500, String(blob));
   const [seen] = await diagnoseTime(t, 'operators see the wrong bytes', () => untilSeen(['upstream-mismatch']));
   assert.match(seen!.reason, /^docker\.io sent bytes that do not match their digest/);
   fault.remove();

@@ -67,20 +67,22 @@ export function createLocalFinder(
   const ofUpstreams =
     ledger === undefined ? async () => [] : findUpstreamProblems(found, { ledger, metrics, now: index.now });
 
+  /** A write shows that the index works and takes records. Only after a failed one a read shows which of both is the cause. */
   async function ofIndex(): Promise<Finding[]> {
     const startedAt = performance.now();
     try {
-      await within(index.check(), checkLimitMs);
+      await within(index.checkWritable(), checkLimitMs);
     } catch (error) {
-      return [found('index-unavailable', reasonOf(error, 'The index gives '))];
+      const [unavailable] = await failureOf(index.check(), (reason) => found('index-unavailable', reason));
+      return [unavailable ?? found('index-full', reasonOf(error)), ...(unavailable ? [] : await ofOthers())];
     }
     const ms = Math.round(sustainedIndexMs(performance.now() - startedAt));
-    const others = [...(await Promise.all([ofWriting(), ofWorkers()])).flat(), ...ofClock()];
-    return ms < slowIndexMs ? others : [found('index-slow', `The index needs ${ms} ms for an answer.`), ...others];
+    const slow = ms < slowIndexMs ? [] : [found('index-slow', `The index needs ${ms} ms for an answer.`)];
+    return [...slow, ...(await ofOthers())];
   }
 
-  async function ofWriting(): Promise<Finding[]> {
-    return failureOf(index.checkWritable(), (reason) => found('index-full', reason));
+  async function ofOthers(): Promise<Finding[]> {
+    return [...(await ofWorkers()), ...ofClock()];
   }
 
   async function ofWorkers(): Promise<Finding[]> {
