@@ -70,8 +70,6 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
   owner.after(() => admin.stop());
   // The port of metrics for another node that a test starts.
   const extraDebugPort = await freePort();
-  const portsOf = (nodes: readonly { readonly debugPort: number }[]) =>
-    nodes.map(({ debugPort }) => `127.0.0.1:${debugPort}`);
   const prometheus = await startPrometheus({
     admin: portsOf([admin]),
     frontend: portsOf(rig.cluster.frontends),
@@ -128,6 +126,10 @@ export async function openDrill(owner: Owner, { upstream, config = {} }: DrillOp
   }
 
   return { ...rig, admin, redis, s3, slowRedis, slowS3, extraDebugPort, untilSeen };
+}
+
+function portsOf(nodes: readonly { readonly debugPort: number }[]): string[] {
+  return nodes.map(({ debugPort }) => `127.0.0.1:${debugPort}`);
 }
 
 async function fromReadiness({ metricsUrl }: { readonly metricsUrl: string }) {

@@ -94,7 +94,7 @@ export function createSqliteIndex(
     now,
     check: async () => connection.call(() => void ping.get()),
     async checkWritable() {
-      checkAvailable();
+      await connection.call(() => void ping.get());
       pages?.checkRoom();
     },
     async close() {

@@ -110,7 +110,8 @@ export function createLocalFinder(
   }
 
   async function ofSpool(): Promise<Finding[]> {
-    const why = await spool?.findFull();
+    if (spool === undefined) return [];
+    const why = await within(spool.findFull(), checkLimitMs).catch(() => 'its disk does not answer.');
     return why === undefined ? [] : [found('spool-full', `The spool is full: ${why}`)];
   }
 

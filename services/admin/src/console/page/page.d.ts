@@ -3,6 +3,8 @@ import type { BudgetList, CacheNode, Fill, Me, Overview } from './api-types.d.ts
 
 /** A problem of a part of the cache, as all views of operators have it. */
 export interface Problem {
+  /** The stable name of this kind of problem, such as index-full. Unset if only the part is known. */
+  readonly kind?: string;
   readonly part: string;
   /** Which one, such as an upstream; null if the part is only one. */
   readonly subject: string | null;

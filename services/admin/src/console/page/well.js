@@ -195,6 +195,10 @@ export function reasonAgainst(live, parts) {
   if (me === undefined) return 'It is not known yet what you may do.';
   if (!me.mayAct) return me.reason ?? 'You may not change anything.';
   if (connection === 'lost') return 'Not possible now: the connection to the cache is lost.';
-  const missing = problemsOf(live).find(({ part, severity }) => severity === 'critical' && parts.includes(part));
+  // A full part still allows the actions that free space.
+  const missing = problemsOf(live).find(
+    ({ kind, part, severity, node }) =>
+      severity === 'critical' && node === null && parts.includes(part) && kind?.endsWith('-full') !== true,
+  );
   return missing && `Not possible now: ${missing.part} is unavailable. ${missing.reason}`;
 }

@@ -60,7 +60,9 @@ export function sentenceOf({ event, user, what, about, status }) {
   const [past, base] = verbs;
   const hasFailed = status !== null && status >= 400;
   const verb = hasFailed ? `failed to ${base}` : past;
-  return { who, verb, object: withShortDigests(object), reason: null, ...(end !== undefined && { end }) };
+  // A rejected request may have no object, or one that is no text.
+  const shown = typeof object === 'string' && object !== '' ? withShortDigests(object) : objectOf(what);
+  return { who, verb, object: shown, reason: null, ...(end !== undefined && { end }) };
 }
 
 /**
