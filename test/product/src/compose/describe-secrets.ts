@@ -54,7 +54,7 @@ export function describeSecrets(open: () => Promise<SecretsStage>): void {
       const url = 'http://localhost:5003';
       const httpCredentials = { username: 'admin', password };
       const { page, offences } = await openConsole(browser, url, { httpCredentials });
-      await page.getByText('Healthy').waitFor();
+      await page.getByText('All well').waitFor();
       assert.deepEqual(offences, []);
       await assert.rejects(curl(`${url}/v1/overview`, '--user', 'admin:another-password'), /failed/);
     });

@@ -47,7 +47,7 @@ export function describeSingle(open: () => Promise<SingleStage>): void {
       t.after(() => browser.close());
       const httpCredentials = { username: 'admin', password };
       const { page, offences } = await openConsole(browser, 'http://localhost:5303', { httpCredentials });
-      await page.getByText('Healthy').waitFor();
+      await page.getByText('All well').waitFor();
       assert.deepEqual(offences, []);
     });
 
