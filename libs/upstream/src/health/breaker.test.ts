@@ -1,17 +1,56 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import type { LookupFunction } from 'node:net';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCacheError } from '@cistern/errors';
 import { digestOf, parseReference, parseRepositoryName, type RepositoryName } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
+import type { BreakerPauses } from './breaker.ts';
 import { openOn, startServer } from '../testing/scripted-server.ts';
-import { breakerPauses, repository, startInterruptedRegistry } from '../testing/start-interrupted-registry.ts';
 import type { Upstream } from '../upstream.ts';
 
+const repository = parseRepositoryName('a/b');
 const latest = parseReference('latest');
+const breakerPauses = { firstMs: 20, longestMs: 40 };
+
+/** Starts a registry that answers all requests with `status()` while it is reachable, and opens an upstream on it. */
+async function start(
+  t: TestContext,
+  status: (path: string) => number = () => 200,
+  pauses: BreakerPauses | undefined = breakerPauses,
+) {
+  const server = await startServer(t, ({ url = '' }, response) => {
+    // A Retry-After prevents retries.
+    const headers = { 'retry-after': '1', 'content-length': 2, connection: 'close' };
+    response.writeHead(url === '/v2/' ? 401 : status(url), headers).end('{}');
+  });
+  let isReachable = true;
+  let laterMs = 0;
+  const lookup: LookupFunction = (_host, options, found) => {
+    if (!isReachable) found(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), '');
+    else if (options.all) found(null, [{ address: '127.0.0.1', family: 4 }]);
+    else found(null, '127.0.0.1', 4);
+  };
+  const setReachable = (to: boolean): void => void (isReachable = to);
+  const wait = (ms: number): void => void (laterMs += ms);
+  const opened = openOn(t, `http://registry.example:${server.port}`, {
+    lookup,
+    breakerPauses: pauses,
+    clock: () => Date.now() + laterMs,
+  });
+  const manifests = (): number => server.requests.filter(({ path }) => path.includes('/manifests/')).length;
+  const pull = (name: string = repository): Promise<string> =>
+    opened.upstream.getManifest(parseRepositoryName(name), latest).then(
+      () => 'answered',
+      (error: unknown) => (isCacheError(error) ? error.kind : String(error)),
+    );
+  const state = async (): Promise<number | undefined> =>
+    (await opened.metrics.upstreamEndpointState.get()).values[0]?.value;
+  return { ...opened, server, manifests, pull, state, setReachable, wait };
+}
 
 test('the breaker opens after five failed connections, and closes after a ping and a call succeed', async (t) => {
-  const { pull, manifests, state, setReachable, metrics, logLines } = await startInterruptedRegistry(t);
+  const { pull, manifests, state, setReachable, metrics, logLines } = await start(t);
   setReachable(false);
   for (let failures = 0; failures < 5; failures += 1) {
     assert.equal(await state(), 0);
@@ -52,14 +91,10 @@ for (const [broken, isBroken, call] of [
   ],
 ] as const)
   test(`failures of ${broken} for four retrying clients reject no cold pull of other repositories`, async (t) => {
-    const { pull, upstream, server, state } = await startInterruptedRegistry(
-      t,
-      (path) => (isBroken(path) ? 500 : 200),
-      {
-        firstMs: 1_000,
-        longestMs: 10_000,
-      },
-    );
+    const { pull, upstream, server, state } = await start(t, (path) => (isBroken(path) ? 500 : 200), {
+      firstMs: 1_000,
+      longestMs: 10_000,
+    });
     let isOver = false;
     const refused: string[] = [];
     const clients = Array.from({ length: 4 }, async (_, client) => {
@@ -82,7 +117,7 @@ for (const [broken, isBroken, call] of [
   });
 
 test('the breaker closes after the clock of the machine was set back', async (t) => {
-  const { pull, state, setReachable } = await startInterruptedRegistry(t);
+  const { pull, state, setReachable } = await start(t);
   setReachable(false);
   for (let failures = 0; failures < 5; failures += 1) await pull(`a/${failures}`);
   assert.equal(await state(), 2);
@@ -99,7 +134,7 @@ test('the breaker closes after the clock of the machine was set back', async (t)
 
 test('the third failure in a row of a repository is remembered for one second, and the next ones for longer', async (t) => {
   let status = 500;
-  const { upstream, manifests, wait } = await startInterruptedRegistry(t, () => status);
+  const { upstream, manifests, wait } = await start(t, () => status);
   const failureMs = (): Promise<number | undefined> =>
     upstream.getManifest(repository, latest).then(
       () => undefined,
@@ -128,7 +163,7 @@ test('the third failure in a row of a repository is remembered for one second, a
 });
 
 test('a broken endpoint of a repository does not affect its other endpoints', async (t) => {
-  const { pull, upstream } = await startInterruptedRegistry(t, (path) => (path.includes('/referrers/') ? 500 : 200));
+  const { pull, upstream } = await start(t, (path) => (path.includes('/referrers/') ? 500 : 200));
   for (let calls = 0; calls < 2; calls += 1) {
     await assert.rejects(upstream.listReferrers(repository, subject, {}));
     assert.equal(await pull(), 'answered');
@@ -136,7 +171,7 @@ test('a broken endpoint of a repository does not affect its other endpoints', as
 });
 
 test('calls that fail at the same time count as one failure, and only one of them tries again', async (t) => {
-  const { pull, manifests, wait } = await startInterruptedRegistry(t, () => 500);
+  const { pull, manifests, wait } = await start(t, () => 500);
   for (let failed = 0; failed < 2; failed += 1) {
     await pull();
     wait(1_000);
@@ -150,7 +185,7 @@ test('calls that fail at the same time count as one failure, and only one of the
 
 test('the breaker opens when three repositories that succeeded within the hour fail in a row', async (t) => {
   let status = 200;
-  const { pull, state, wait } = await startInterruptedRegistry(t, () => status);
+  const { pull, state, wait } = await start(t, () => status);
   for (const name of ['a/1', 'a/2', 'a/3', 'a/4']) assert.equal(await pull(name), 'answered');
   status = 503;
   for (const name of ['b/1', 'b/2', 'b/3', 'b/4', 'a/1', 'a/2']) await pull(name);
@@ -175,13 +210,13 @@ test('the breaker opens when three repositories that succeeded within the hour f
 
 for (const status of [401, 403, 404, 429])
   test(`the breaker stays closed for a registry that answers ${status}`, async (t) => {
-    const { pull, state } = await startInterruptedRegistry(t, () => status);
+    const { pull, state } = await start(t, () => status);
     for (let calls = 0; calls < 7; calls += 1) await pull();
     assert.equal(await state(), 0);
   });
 
 test('an answer between failures keeps the breaker closed, and calls that their caller aborts do not count', async (t) => {
-  const { pull, state, upstream, setReachable } = await startInterruptedRegistry(t);
+  const { pull, state, upstream, setReachable } = await start(t);
   const fail = async (): Promise<void> => {
     setReachable(false);
     for (let failures = 0; failures < 4; failures += 1) assert.equal(await pull(), 'upstream-unreachable');
@@ -238,7 +273,7 @@ test('one trial call at a time tests a registry whose front end answers pings', 
 });
 
 test('a closed upstream sends no pings', async (t) => {
-  const { pull, upstream, server, state, setReachable } = await startInterruptedRegistry(t);
+  const { pull, upstream, server, state, setReachable } = await start(t);
   setReachable(false);
   for (let failures = 0; failures < 5; failures += 1) await pull();
   assert.equal(await state(), 2);
