@@ -24,9 +24,9 @@ const events = {
   'space is freed': /"evicted least recently pulled blobs"/,
   'the index is rebuilt': /"rebuilt index from store"/,
 };
-const seeds = [69, 70, 108];
-/** Its users send tokens, which threads verify. */
-const repeated = 69;
+const byToken = 'a token is for another repository';
+/** The rarest event is in about one run of 20. Which runs show it changes with each request that a node makes. */
+const maxSeeds = 100;
 
 test('a seed decides all events, no invariant breaks, and the runs cover all expected events', async () => {
   const unseen = new Set(Object.keys(events));
@@ -34,15 +34,17 @@ test('a seed decides all events, no invariant breaks, and the runs cover all exp
     for (const [name, pattern] of Object.entries(events)) if (pattern.test(text)) unseen.delete(name);
   };
   const hashes = new Set<number>();
-  for (const seed of seeds) {
+  for (let seed = 1; unseen.size > 0 && seed <= maxSeeds; seed += 1) {
+    const tokensUnseen = unseen.has(byToken);
     const first = await runWorld(manifestScenario, seed, { onTrace: (_atMs, text) => markSeen(text) });
     assert.ok(first.problems.length === 0, describeRun('manifests', first));
-    if (seed === repeated) {
+    // Threads verify tokens, so such a run has the most to repeat.
+    if (tokensUnseen && !unseen.has(byToken)) {
       const second = await runWorld(manifestScenario, seed);
       assert.deepEqual([second.hash, second.events], [first.hash, first.events]);
     }
     hashes.add(first.hash);
   }
-  assert.equal(hashes.size, seeds.length);
   assert.deepEqual([...unseen], []);
+  assert.ok(hashes.size > 1);
 });
