@@ -5,10 +5,10 @@ import { isCacheError } from '@cistern/errors';
 import { type DiskRoom, reserveBytes } from '@cistern/fills';
 
 interface StoreHealth {
-  /** Rejects if the store does not work. Resolves for a full store, which `checkFreeSpace` reports. */
+  /** Rejects if the store does not work. Resolves for a full store, which `findFullStore` reports. */
   checkStore(): Promise<void>;
-  /** Rejects with the reason if the store has no space for fetches. */
-  checkFreeSpace(): Promise<void>;
+  /** Resolves to the reason if the store has no space for fetches. Rejects if the space cannot be read. */
+  findFullStore(): Promise<string | undefined>;
 }
 
 /** `disk` is the disk room of this process. Unset if this process does not fetch. */
@@ -38,9 +38,9 @@ export function createStoreHealth(
         unwritable = (error as Error).message;
       }
     },
-    async checkFreeSpace() {
+    async findFullStore() {
       const why = unwritable ?? disk?.full ?? (await spaceLeft());
-      if (why !== undefined) throw new Error(`The store is full: ${why}`);
+      return why === undefined ? undefined : `The store is full: ${why}`;
     },
   };
 }

@@ -32,10 +32,10 @@ export interface CacheIndex {
   /** Sends a query for a health check. Rejects with `index-unavailable` if the index cannot answer. */
   check(): Promise<void>;
   /**
-   * Checks that the index accepts new records. Rejects with `index-unavailable` and the reason if it cannot be written, for
-   * example because its memory or disk is full. Reads may work nevertheless.
+   * Tries whether the index takes new records. Resolves to the reason if its memory or disk is full; reads work then. Rejects with
+   * `index-unavailable` for other failures.
    */
-  checkWritable(): Promise<void>;
+  findFull(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -39,6 +39,11 @@ export function reasonOf(error: unknown): string {
   return reasons.find(([pattern]) => pattern.test(message))?.[1] ?? `it reports "${message}"`;
 }
 
+/** True for an error of `toIndexError` if Redis answers reads, and takes no new records because its memory or disk is full. */
+export function isFullError(error: unknown): boolean {
+  return isCacheError(error) && error.cause instanceof Error && /^(?:OOM|MISCONF)/.test(error.cause.message);
+}
+
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out';
 }

@@ -45,7 +45,7 @@ const stateSchema = describeRoute({
 });
 
 /**
- * `GET /`: `{ version, healthy, parts: { index: 'ok', store: '<reason>' } }`, without authentication. The paths of the API begin
+ * `GET /`: `{ version, healthy, parts: { index: 'ok', store: 'store-full' } }`, without authentication. The paths of the API begin
  * with `/v1/`, and those of the console with `/console/`. The caller makes the server listen, and closes it.
  */
 export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
@@ -62,7 +62,12 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   const describe = collectDescription(app, version);
   async function readOverview(): Promise<Overview> {
     const [found, overview] = await Promise.all([problems.look(), nodes.overview()]);
-    return { version, ...stateOf(problems.parts, found), problems: found.map(showProblem), ...overview };
+    return {
+      version,
+      ...stateOf(problems.parts, found, ({ reason }) => reason),
+      problems: found.map(showProblem),
+      ...overview,
+    };
   }
   const sources = { overview: readOverview, nodes: () => nodes.nodes(), fills: () => nodes.fills() };
   const feed = createEventFeed({ sources, log: app.log });
@@ -73,9 +78,10 @@ export function buildAdminServer(options: AdminServerOptions): FastifyInstance {
   void app.register(async (openApp) => {
     openApp.get('/', { schema: stateSchema }, async (request, reply) => {
       if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.redirect('/console/', 302);
+      const found = await problems.look();
       return reply
         .header('cache-control', 'no-store')
-        .send({ version, ...stateOf(problems.parts, await problems.look()) });
+        .send({ version, ...stateOf(problems.parts, found, ({ kind }) => kind) });
     });
   });
   void app.register(async (protectedApp) => {
@@ -112,21 +118,21 @@ function auditAction(audit: Pick<Audit, 'action'>, request: FastifyRequest, { st
   audit.action({ by, address, command: `${method} ${url}`, parameters, status });
 }
 
-/** The cache is healthy if no problem is critical. */
-function stateOf(parts: readonly string[], problems: readonly Problem[]): Pick<State, 'healthy' | 'parts'> {
+/**
+ * The cache is healthy if no problem is critical. `describe` returns what may be said of a problem: reasons name accounts and
+ * addresses, so they need a login.
+ */
+function stateOf(
+  parts: readonly string[],
+  problems: readonly Problem[],
+  describe: (problem: Problem) => string,
+): Pick<State, 'healthy' | 'parts'> {
   const critical = Map.groupBy(
     problems.filter(({ severity }) => severity === 'critical'),
     ({ part }) => part,
   );
   const texts = parts.map(
-    (part) =>
-      [
-        part,
-        critical
-          .get(part)
-          ?.map(({ reason }) => reason)
-          .join(' ') ?? 'ok',
-      ] as const,
+    (part) => [part, [...new Set(critical.get(part)?.map(describe) ?? ['ok'])].join(' ')] as const,
   );
   return { healthy: critical.size === 0, parts: Object.fromEntries(texts) };
 }

@@ -69,6 +69,6 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'pubsub.publish': async () => pubsub.publish('topic'),
     'pubsub.subscribe': async () => pubsub.subscribe('topic', () => {}),
     check: async () => index.check(),
-    checkWritable: async () => index.checkWritable(),
+    findFull: async () => index.findFull(),
   } satisfies Record<string, () => Promise<unknown>>;
 }

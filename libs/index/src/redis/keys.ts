@@ -36,6 +36,8 @@ export function createKeys(prefix: string, { isCluster }: { readonly isCluster: 
     settling: `${shard(tag)}settling`,
     /** String: the value of `settling` at the beginning of the last rebuild that has ended. */
     complete: `${shard(tag)}rebuilt`,
+    /** String: written to find out whether the servers of all shards take new records. */
+    check: `${shard(tag)}check`,
   });
   const repository = (key: RepositoryKey) => `${prefix}{r:${repositoryPath(key)}}:`;
   const listing = (hexDigit: string) => `${prefix}{l:${hexDigit}}:repositories`;

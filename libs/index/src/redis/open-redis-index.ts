@@ -1,6 +1,12 @@
 // The index of a cluster of Cistern nodes. It is in a single Redis, in a Redis with Sentinel, or in a Redis Cluster.
 import type { CacheIndex, IndexLog, ValueIndex } from '../cache-index.ts';
-import { connectRedis, disconnectRedis, type RedisClient, subscriberConnectors } from '@cistern/redis/client';
+import {
+  connectRedis,
+  disconnectRedis,
+  isFullError,
+  type RedisClient,
+  subscriberConnectors,
+} from '@cistern/redis/client';
 import { admitServers } from './admit-servers.ts';
 import { createKeys } from './keys.ts';
 import { loadScripts } from './load-scripts.ts';
@@ -113,8 +119,17 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     pubsub,
     now: clock.now,
     check: async () => calls.command(async (target) => void (await target.ping())),
-    checkWritable: async () =>
-      calls.command(async (target) => void (await target.set(keys.value('check'), '', 'PX', checkTtlMs))),
+    async findFull() {
+      try {
+        await calls.command((target) =>
+          Promise.all(keys.shards.map(({ check }) => target.set(check, '', 'PX', checkTtlMs))),
+        );
+        return undefined;
+      } catch (error) {
+        if (isFullError(error)) return (error as Error).message;
+        throw error;
+      }
+    },
     close: async () => (closing ??= close()),
   };
 }

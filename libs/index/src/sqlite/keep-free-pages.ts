@@ -3,7 +3,6 @@
 // would free disk space, could not write its records.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { CacheError } from '@cistern/errors';
 import type { IndexLog } from '../cache-index.ts';
 import { inTransaction } from './sqlite-connection.ts';
 import { isFull } from './index-error.ts';
@@ -23,8 +22,8 @@ export interface FreePages {
    * `action` again.
    */
   run<T>(action: () => T): T;
-  /** Throws `index-unavailable` while the disk has no space for more pages. */
-  checkRoom(): void;
+  /** Returns the reason while the disk has no space for more pages. */
+  findFull(): string | undefined;
   /**
    * Closes the file. Must be called after the database is closed, because closing the file releases the lock of the
    * database.
@@ -108,11 +107,7 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
           if (free >= mostPages || !keep(free + 1)) throw error;
         }
     },
-    checkRoom() {
-      if (hasRoom) return;
-      const message = `The index file ${path} cannot grow. Free space on its disk.`;
-      throw new CacheError('index-unavailable', message, { retryable: true });
-    },
+    findFull: () => (hasRoom ? undefined : `The index file ${path} cannot grow. Free space on its disk.`),
     close() {
       clearInterval(timer);
       closeSync(file);

@@ -93,9 +93,9 @@ export function createSqliteIndex(
     pubsub: createPubSub({ log, checkAvailable }),
     now,
     check: async () => connection.call(() => void ping.get()),
-    async checkWritable() {
+    async findFull() {
       await connection.call(() => void ping.get());
-      pages?.checkRoom();
+      return pages?.findFull();
     },
     async close() {
       if (!database.isOpen) return;

@@ -85,7 +85,7 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     pubsub: part('pubsub', pubsubWithFaults(index, call, faults.pubsub)),
     now: () => index.now(),
     check: () => call(() => index.check()),
-    checkWritable: () => call(() => index.checkWritable()),
+    findFull: () => call(() => index.findFull()),
     async close() {
       isClosed = true;
       await index.close();

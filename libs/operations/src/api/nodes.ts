@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { bytes, count, type Described, time } from './values.ts';
 
-const parts = z
-  .record(z.string(), z.string().describe('ok, or the reason of the failure.'))
-  .describe('The parts of the cache. A part with a warning only is ok.');
+const partsOf = (failure: string) =>
+  z
+    .record(z.string(), z.string().describe(`ok, or ${failure}.`))
+    .describe('The parts of the cache. A part with a warning only is ok.');
 const healthy = z.boolean().describe('Whether no problem is critical.');
 
 const problem = z.object({
@@ -21,12 +22,16 @@ const problem = z.object({
   node: z.string().describe('The name of the node that has it; null if it is not of one node.').nullable(),
 });
 
-export const state = z.object({ version: z.string(), healthy, parts });
+export const state = z.object({
+  version: z.string(),
+  healthy,
+  parts: partsOf('the kind of its critical problem, such as index-full'),
+});
 
 export const overview = z.object({
   version: z.string(),
   healthy,
-  parts,
+  parts: partsOf('the reason of the failure'),
   problems: z.array(problem).describe('The critical problems first, and then the oldest first.'),
   view: z
     .object({

@@ -1,29 +1,36 @@
 // Merges the problems that nodes report.
-import type { Finding } from '@cistern/runtime/process';
+import type { Problem } from '@cistern/runtime/process';
 import type { NodeReport } from './node-report.ts';
 
+export type ProblemReport = Pick<NodeReport, 'name' | 'role' | 'problems'>;
+
 /**
- * Returns the problems of all reports. Nodes that report the same problem have one problem together, which is as old as the oldest
- * report. `node` is set if only one of several nodes of its role reports it.
+ * Returns the problems of a node that operators ask, and of the `reports` of all nodes. Nodes that have the same problem have one
+ * problem together, which is as old as the oldest. `node` is set if only one of several nodes has it. The problem makes the asked
+ * node unready only if this node has it.
  */
-export function mergeReported(reports: readonly Pick<NodeReport, 'name' | 'role' | 'problems'>[]): Finding[] {
-  const reported = reports.flatMap(({ name, role, problems = [] }) =>
-    problems.map((problem) => ({ ...problem, name, role })),
-  );
-  const groups = Map.groupBy(reported, ({ kind, subject }) => JSON.stringify([kind, subject]));
+export function mergeProblems(own: ProblemReport, reports: readonly ProblemReport[]): Problem[] {
+  const others = reports.filter(({ name, role }) => name !== own.name || role !== own.role);
+  const nodes = [own, ...others];
+  const reported = nodes.flatMap((node) => (node.problems ?? []).map((problem) => ({ node, problem })));
+  const groups = Map.groupBy(reported, ({ problem: { kind, subject } }) => JSON.stringify([kind, subject]));
   return [...groups.values()].map((group) => {
-    const [{ name, role, ...first }] = group.toSorted((one, other) => one.sinceMs - other.sinceMs) as [
+    const [{ node, problem }] = group.toSorted((one, other) => one.problem.sinceMs - other.problem.sinceMs) as [
       (typeof group)[number],
     ];
-    const reporters = new Set(group.map((one) => one.name));
-    const peers = reports.filter((report) => report.role === role).length;
+    const isShared = group.length > 1 || ofWholeCache.has(problem.part);
+    const isCritical = group.some((one) => one.problem.severity === 'critical');
+    const peers = nodes.filter(({ role }) => role === node.role).length;
     // One worker without space does not stop fetches, because others take its jobs.
-    const isShared = first.kind === 'spool-full' && reporters.size < peers;
+    const isHelped = problem.kind === 'spool-full' && group.length < peers;
     return {
-      ...first,
-      severity: isShared ? 'warning' : first.severity,
-      isUnready: false,
-      node: reporters.size === 1 && peers > 1 ? name : undefined,
+      ...problem,
+      severity: isCritical && !isHelped ? 'critical' : 'warning',
+      isUnready: group.some((one) => one.node === own && one.problem.isUnready === true),
+      node: nodes.length > 1 && !isShared ? node.name : undefined,
     };
   });
 }
+
+/** Each node sees such a problem, some of them later. */
+const ofWholeCache: ReadonlySet<string> = new Set(['workers']);

@@ -32,7 +32,7 @@ export interface Nodes {
   upstreams(): Promise<ReadonlyMap<string, UpstreamActivity>>;
 }
 
-interface SeenView {
+export interface SeenView {
   readonly view: NodesView;
   /** When the nodes were read, in milliseconds since the epoch. */
   readonly asOfMs: number;

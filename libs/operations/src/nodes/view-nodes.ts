@@ -1,8 +1,7 @@
 // Merges the reports of all nodes into one view of the cache, in the types of the admin API.
 import type { NodesSeen, ReportedNode } from '@cistern/index';
 import type { ActivityCounts, UpstreamActivity } from '@cistern/telemetry';
-import type { Finding } from '@cistern/runtime/process';
-import { mergeReported } from './merge-problems.ts';
+import type { ProblemReport } from './merge-problems.ts';
 import type { KnownBudget } from '@cistern/upstream';
 import type { Account, CacheNode, Fill } from '../api/nodes.ts';
 import { type FillReport, noCounts, type NodeReport, parseReport } from './node-report.ts';
@@ -23,8 +22,8 @@ export interface NodesView {
   readonly latencies: Readonly<Record<string, number>>;
   readonly counts: ActivityCounts;
   readonly countedSinceMs: number | undefined;
-  /** The problems that the nodes report. */
-  readonly reported: readonly Finding[];
+  /** The problems that each running node reports. */
+  readonly reports: readonly ProblemReport[];
 }
 
 const maxFills = 500;
@@ -46,7 +45,7 @@ export function viewNodes({ nodes: reports, ended, counts, countedSinceMs }: Nod
     latencies: mergeLatencies(nodes),
     counts: { ...noCounts, ...counts },
     countedSinceMs,
-    reported: mergeReported(nodes),
+    reports: nodes.map(({ name, role, problems }) => ({ name, role, problems })),
   };
 }
 

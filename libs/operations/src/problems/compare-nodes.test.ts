@@ -36,6 +36,9 @@ test('a lost node is a warning until a node of its role replaces it', () => {
   assert.deepEqual(lost([seenNode('e', 'frontend', 'running', 60, 99)]), ['b', 'c']);
   assert.deepEqual(lost([seenNode('e', 'worker', 'running', 45, 99)]), ['c']);
   assert.deepEqual(lost([seenNode('b', 'worker', 'running', 60, 99), seenNode('e', 'worker', 'running', 61, 99)]), []);
+  // The one that replaced it has ended in its turn.
+  assert.deepEqual(lost([seenNode('e', 'worker', 'stopped', 45, 99)]), ['c']);
+  assert.deepEqual(lost([seenNode('e', 'worker', 'lost', 45, 99)]), ['c', 'e']);
   assert.partialDeepStrictEqual(compareNodes(found, nodes)[0], {
     kind: 'node-lost',
     severity: 'warning',

@@ -26,15 +26,13 @@ export function compareNodes(found: Found, nodes: readonly CacheNode[]): Finding
 
 /**
  * Returns the nodes that were lost and not replaced. A node of the same role that started later replaces one: a supervisor has
- * restarted the process, or started it on another machine.
+ * restarted the process, or started it on another machine. It may have ended since.
  */
 function lostNodes(nodes: readonly CacheNode[]): CacheNode[] {
   const byRole = Map.groupBy(nodes, ({ role }) => role);
   return [...byRole.values()].flatMap((same) => {
     const lost = same.filter(({ state }) => state === 'lost').toSorted((one, other) => one.seenAt - other.seenAt);
-    const started = same
-      .filter(({ state }) => state === 'running')
-      .toSorted((one, other) => one.startedAt - other.startedAt);
+    const started = same.toSorted((one, other) => one.startedAt - other.startedAt);
     return lost.filter(({ seenAt }) => {
       const successor = started.findIndex(({ startedAt }) => startedAt > seenAt);
       if (successor === -1) return true;

@@ -21,6 +21,8 @@ function open() {
   };
   const state = {
     offMs: 0,
+    fullIndex: undefined as string | undefined,
+    fullStore: undefined as string | undefined,
     spool: undefined as string | undefined,
     store: undefined as Awaited<ReturnType<StoreCheck['failure']>>,
     durationsMs: [] as readonly number[],
@@ -32,8 +34,18 @@ function open() {
   };
   const metrics = createMetrics({ upstreams: ['docker.io'] });
   const parts: LocalParts = {
-    index: { check: check('index'), checkWritable: check('writing'), now: () => Date.now() + state.offMs },
-    checkFreeSpace: check('space'),
+    index: {
+      check: check('index'),
+      async findFull() {
+        await check('writing')();
+        return state.fullIndex;
+      },
+      now: () => Date.now() + state.offMs,
+    },
+    async findFullStore() {
+      await check('space')();
+      return state.fullStore;
+    },
     spool: { findFull: async () => state.spool },
     workers: { assertAlive: check('workers') },
     ledger: { known: () => state.budgets },
@@ -74,12 +86,29 @@ test('an index that does not answer is the only cause that is shown for it', asy
   ]);
 });
 
-test('a full index, missing workers and a wrong clock are separate problems', async () => {
+test('a full index hides missing workers, because their reports may not fit', async () => {
+  const { broken, state, kinds, find } = open();
+  broken.workers = new Error('none');
+  state.fullIndex = 'Its memory is full';
+  assert.deepEqual(await kinds(), ['index-full']);
+  assert.partialDeepStrictEqual(await find(), [{ severity: 'critical', reason: 'Its memory is full.' }]);
+  state.fullIndex = undefined;
+  assert.deepEqual(await kinds(), ['no-worker']);
+});
+
+test('an index that refuses writes for another reason is unavailable, but the node serves hits', async () => {
+  const { broken, find } = open();
+  broken.writing = new Error('it is a read-only replica');
+  assert.partialDeepStrictEqual(await find(), [
+    { kind: 'index-unavailable', severity: 'critical', isUnready: false, reason: 'it is a read-only replica.' },
+  ]);
+});
+
+test('missing workers and a wrong clock are separate problems', async () => {
   const { find, broken, state } = open();
-  Object.assign(broken, { writing: new Error('its memory is full'), workers: new Error('none') });
+  broken.workers = new Error('none');
   state.offMs = 60_000;
   assert.partialDeepStrictEqual(await find(), [
-    { kind: 'index-full', severity: 'critical', reason: 'its memory is full.' },
     { kind: 'no-worker', part: 'workers', severity: 'critical' },
     { kind: 'clock-off', severity: 'warning', reason: 'The clock of this machine is 60 s behind Redis.' },
   ]);
@@ -91,13 +120,18 @@ test('a store that fails makes the node unready only after the threshold, and a 
   const { find, broken, state, kinds } = open();
   state.store = { error: new Error('no server listens'), isUnready: false };
   assert.partialDeepStrictEqual(await find(), [
-    { kind: 'store-unavailable', severity: 'critical', isUnready: false, reason: 'no server listens.' },
+    { kind: 'store-unavailable', severity: 'warning', isUnready: false, reason: 'no server listens.' },
   ]);
   state.store = { ...state.store, isUnready: true };
-  assert.equal((await find())[0]?.isUnready, true);
+  assert.partialDeepStrictEqual(await find(), [{ severity: 'critical', isUnready: true }]);
   state.store = undefined;
-  broken.space = new Error('The store is full: no byte is free.');
+  state.fullStore = 'The store is full: no byte is free.';
   assert.partialDeepStrictEqual(await find(), [{ kind: 'store-full', reason: 'The store is full: no byte is free.' }]);
+  state.fullStore = undefined;
+  broken.space = new Error('EIO');
+  assert.partialDeepStrictEqual(await find(), [
+    { kind: 'store-unavailable', severity: 'warning', isUnready: false, reason: 'EIO.' },
+  ]);
   broken.space = undefined;
   state.durationsMs = [9_000];
   assert.deepEqual(await kinds(), []);
@@ -189,7 +223,10 @@ test('a mismatch is a problem for ten minutes, and slow answers while they are s
   assert.deepEqual(await find(), []);
   metrics.contentMismatches.inc({ upstream }, 2);
   const labels = { upstream, operation: 'get-blob' } as const;
-  for (const seconds of [9, 11]) metrics.upstreamRequestDuration.observe(labels, seconds);
+  metrics.upstreamRequestDuration.observe(labels, 9);
+  metrics.upstreamRequestDuration.observe(labels, 10);
+  assert.deepEqual(await kinds(), ['upstream-mismatch']);
+  metrics.upstreamRequestDuration.observe(labels, 11);
   assert.partialDeepStrictEqual(await find(), [
     {
       kind: 'upstream-mismatch',

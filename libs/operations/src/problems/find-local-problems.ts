@@ -11,9 +11,9 @@ import { findUpstreamProblems } from './find-upstream-problems.ts';
 import { allParts, type Part, problemWords, type ProblemKind } from './problem-words.ts';
 
 export interface LocalParts {
-  readonly index: Pick<CacheIndex, 'check' | 'checkWritable' | 'now'>;
-  /** Rejects with the reason if the store has no space for fetches. */
-  readonly checkFreeSpace: () => Promise<void>;
+  readonly index: Pick<CacheIndex, 'check' | 'findFull' | 'now'>;
+  /** Resolves to the reason if the store has no space for fetches. */
+  readonly findFullStore: () => Promise<string | undefined>;
   /** `findFull` resolves to the reason why no fetch can begin. Unset if the process does not fetch. */
   readonly spool?: { findFull(): Promise<string | undefined> } | undefined;
   /** Unset if the process is itself a worker. */
@@ -25,7 +25,7 @@ export interface LocalParts {
 export type Found = (
   kind: ProblemKind,
   reason: string,
-  more?: Partial<Pick<Finding, 'subject' | 'node' | 'sinceMs' | 'isUnready'>>,
+  more?: Partial<Pick<Finding, 'subject' | 'node' | 'sinceMs' | 'severity' | 'isUnready'>>,
 ) => Finding;
 
 const checkLimitMs = 3_000;
@@ -59,7 +59,7 @@ export function localParts({ spool, workers, ledger }: LocalParts): Part[] {
 /** The returned function runs all checks at the same time, and never rejects. `storeCheck` is unset if it is disabled. */
 export function createLocalFinder(
   found: Found,
-  { index, checkFreeSpace, spool, workers, ledger }: LocalParts,
+  { index, findFullStore, spool, workers, ledger }: LocalParts,
   storeCheck: StoreCheck | undefined,
   metrics: Metrics,
 ): () => Promise<readonly Finding[]> {
@@ -67,22 +67,20 @@ export function createLocalFinder(
   const ofUpstreams =
     ledger === undefined ? async () => [] : findUpstreamProblems(found, { ledger, metrics, now: index.now });
 
-  /** A write shows that the index works and takes records. Only after a failed one a read shows which of both is the cause. */
+  /** One write shows that the index works and takes records. Without reports in it, the state of the workers is unknown. */
   async function ofIndex(): Promise<Finding[]> {
     const startedAt = performance.now();
     try {
-      await within(index.checkWritable(), checkLimitMs);
+      const full = await within(index.findFull(), checkLimitMs);
+      if (full !== undefined) return [found('index-full', sentenceOf(full)), ...ofClock()];
     } catch (error) {
-      const [unavailable] = await failureOf(index.check(), (reason) => found('index-unavailable', reason));
-      return [unavailable ?? found('index-full', reasonOf(error)), ...(unavailable ? [] : await ofOthers())];
+      const [unreadable] = await failureOf(index.check(), (reason) => found('index-unavailable', reason));
+      // A replica, or an index whose user may not write, still gives what hits need.
+      return [unreadable ?? found('index-unavailable', reasonOf(error), { isUnready: false })];
     }
     const ms = Math.round(sustainedIndexMs(performance.now() - startedAt));
     const slow = ms < slowIndexMs ? [] : [found('index-slow', `The index needs ${ms} ms for an answer.`)];
-    return [...slow, ...(await ofOthers())];
-  }
-
-  async function ofOthers(): Promise<Finding[]> {
-    return [...(await ofWorkers()), ...ofClock()];
+    return [...slow, ...(await ofWorkers()), ...ofClock()];
   }
 
   async function ofWorkers(): Promise<Finding[]> {
@@ -99,14 +97,22 @@ export function createLocalFinder(
 
   async function ofStore(): Promise<Finding[]> {
     const failure = await storeCheck?.failure();
-    if (failure !== undefined)
-      return [
-        found('store-unavailable', reasonOf(failure.error, 'The store gives '), { isUnready: failure.isUnready }),
-      ];
+    if (failure !== undefined) return [storeFailure(failure.error, failure.isUnready)];
     const durations = storeCheck?.durationsMs() ?? [];
     const ms = durations.length < 2 ? 0 : Math.round(Math.min(...durations));
     const slow = ms < slowStoreMs ? [] : [found('store-slow', `The store needs ${ms} ms for a small object.`)];
-    return [...slow, ...(await failureOf(checkFreeSpace(), (reason) => found('store-full', reason)))];
+    try {
+      const full = await within(findFullStore(), checkLimitMs);
+      return full === undefined ? slow : [...slow, found('store-full', sentenceOf(full))];
+    } catch (error) {
+      return [storeFailure(error, false)];
+    }
+  }
+
+  /** One failure is a warning, because the next check may succeed. */
+  function storeFailure(error: unknown, isUnready: boolean): Finding {
+    const severity = isUnready ? 'critical' : 'warning';
+    return found('store-unavailable', reasonOf(error, 'The store gives '), { severity, isUnready });
   }
 
   async function ofSpool(): Promise<Finding[]> {
@@ -160,6 +166,9 @@ async function failureOf(check: Promise<void>, describe: (reason: string) => Fin
 /** Returns the message of an error as a sentence. `giver` is put before the message of a timeout. */
 function reasonOf(error: unknown, giver = 'The check gives '): string {
   const text = error instanceof Error ? error.message : String(error);
-  const sentence = text.startsWith('no response within') ? `${giver}${text}` : text;
-  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+  return sentenceOf(text.startsWith('no response within') ? `${giver}${text}` : text);
+}
+
+function sentenceOf(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -18,6 +18,8 @@ const openState = 2;
 const mismatchForMs = 10 * 60_000;
 const slowWindowMs = 30_000;
 const slowAnswerSeconds = 5;
+/** One slow answer may have any cause. */
+const leastSlowAnswers = 3;
 
 /** The returned function never rejects. */
 export function findUpstreamProblems(
@@ -77,7 +79,7 @@ export function findUpstreamProblems(
     return [...totals].flatMap(([subject, { count, sum }]) => {
       const recent = requests(subject, count).increase;
       const mean = seconds(subject, sum).increase / recent;
-      if (recent === 0 || mean < slowAnswerSeconds) return [];
+      if (recent < leastSlowAnswers || mean < slowAnswerSeconds) return [];
       return [found('upstream-slow', `${subject} needs ${Math.round(mean)} s to begin an answer.`, { subject })];
     });
   }

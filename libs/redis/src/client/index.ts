@@ -3,5 +3,5 @@ export { connectRedis, createRedisClient, disconnectRedis, subscriberConnectors 
 export type { RedisClient, SubscriberConnectors } from './connect-redis.ts';
 export { createSubscriber } from './create-subscriber.ts';
 export type { SubscriberOptions } from './create-subscriber.ts';
-export { isTimeout, toIndexError, createThrottledWarning } from '../index-error.ts';
+export { isFullError, isTimeout, toIndexError, createThrottledWarning } from '../index-error.ts';
 export { watchConnection } from './watch-connection.ts';

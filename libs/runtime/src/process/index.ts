@@ -4,6 +4,6 @@ export { createHttpApp, createHttpServer, createLazyHttpApp, withoutSchemas } fr
 export type { BoundAddress, HttpApp, ListenAddress, TcpAddress } from './listen.ts';
 export type { Environment, NodeContext, NodeReload, ReloadOutcome } from './node-context.ts';
 export { openProblemBoard } from './problem-board.ts';
-export type { Finding, Problem, ProblemBoard } from './problem-board.ts';
+export type { Finding, Problem, ProblemBoard, ProblemBoardOptions } from './problem-board.ts';
 export { openStoreCheck } from './open-store-check.ts';
 export type { StoreCheck } from './open-store-check.ts';

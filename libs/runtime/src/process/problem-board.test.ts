@@ -9,13 +9,16 @@ const index: Finding = { ...words, kind: 'index-slow', part: 'index', severity: 
 const store: Finding = { ...words, kind: 'store-full', part: 'store', severity: 'critical' };
 
 function open(t: TestContext) {
-  const state = { found: [] as readonly Finding[], nowMs: 1_000, checks: 0 };
+  const state = { found: [] as readonly Finding[], nowMs: 1_000, checks: 0, failure: undefined as Error | undefined };
+  const warnings: unknown[] = [];
+  const log = { warn: ({ err }: { readonly err: unknown }) => void warnings.push(err) };
   const metrics = createMetrics();
   const find = async () => {
     state.checks += 1;
+    if (state.failure !== undefined) throw state.failure;
     return state.found;
   };
-  const board = openProblemBoard({ parts: ['index', 'store'], find, metrics, now: () => state.nowMs, everyMs: 5 });
+  const board = openProblemBoard({ parts: ['index', 'store'], find, metrics, now: () => state.nowMs, log, everyMs: 5 });
   t.after(() => board.close());
   async function show(...found: readonly Finding[]) {
     state.found = found;
@@ -28,7 +31,7 @@ function open(t: TestContext) {
       .split('\n')
       .filter((line) => line.startsWith(name))
       .map((line) => line.slice(name.length));
-  return { state, board, show, read };
+  return { state, warnings, board, show, read };
 }
 
 test('a problem keeps its beginning while it lasts, and gets a new one when it returns', async (t) => {
@@ -71,6 +74,17 @@ test('metrics show critical parts as down, and when each problem began', async (
   assert.deepEqual(await read('cistern_problem_since_timestamp_seconds'), []);
 });
 
+test('checks that reject leave the problems as they are, and are logged once', async (t) => {
+  const { state, warnings, board, show } = open(t);
+  await show(store);
+  state.failure = new TypeError('a bug');
+  assert.partialDeepStrictEqual(await show(), [{ kind: 'store-full' }]);
+  assert.deepEqual(warnings, [state.failure]);
+  state.failure = undefined;
+  assert.deepEqual(await show(), []);
+  assert.deepEqual(board.current(), []);
+});
+
 test('a request waits for the first checks, and for no later ones', async (t) => {
   let checks = 0;
   const { promise: first, resolve: endFirst } = Promise.withResolvers<readonly Finding[]>();
@@ -78,7 +92,7 @@ test('a request waits for the first checks, and for no later ones', async (t) =>
     checks += 1;
     return checks === 1 ? first : new Promise<readonly Finding[]>(() => {});
   };
-  const board = openProblemBoard({ parts: [], find, now: () => 1, everyMs: 5 });
+  const board = openProblemBoard({ parts: [], find, now: () => 1, log: { warn() {} }, everyMs: 5 });
   let isAnswered = false;
   const looked = board.look().then((problems) => {
     isAnswered = true;

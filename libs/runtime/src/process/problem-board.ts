@@ -42,12 +42,13 @@ interface ProblemMetrics {
 export interface ProblemBoardOptions {
   /** The parts that the checks cover. */
   readonly parts: readonly string[];
-  /** Runs all checks. Must not reject. */
+  /** Runs all checks. If it rejects, the problems stay as they are. */
   readonly find: () => Promise<readonly Finding[]>;
   /** Unset means that no metrics show these problems. */
   readonly metrics?: ProblemMetrics | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly log: { warn(fields: { readonly err: unknown }, message: string): void };
   readonly everyMs?: number;
 }
 
@@ -68,7 +69,7 @@ const checkEveryMs = 2_000;
 
 /** Runs the checks immediately and then at an interval, so that metrics are up to date without requests. */
 export function openProblemBoard(options: ProblemBoardOptions): ProblemBoard {
-  const { parts, find, metrics, now, everyMs = checkEveryMs } = options;
+  const { parts, find, metrics, now, log, everyMs = checkEveryMs } = options;
   let problems: readonly Problem[] = [];
 
   async function check(): Promise<void> {
@@ -91,7 +92,11 @@ export function openProblemBoard(options: ProblemBoardOptions): ProblemBoard {
       problemSince.set({ part, kind, subject, severity }, sinceMs / 1000);
   }
 
-  const poll = openPoll({ everyMs, check, onFailure() {} });
+  function onFailure(err: unknown, times: number): void {
+    if (times === 1) log.warn({ err }, 'failed to check parts, showing their last problems');
+  }
+
+  const poll = openPoll({ everyMs, check, onFailure });
   const first = poll.check();
   return {
     parts,

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 interface PageTexts {
   sentenceOf(entry: object): { readonly object: string };
   reasonAgainst(live: object, parts: readonly string[]): string | undefined;
+  viewNotice(live: object): string | undefined;
 }
 
 /** The modules of the page are JavaScript for browsers. */
@@ -12,7 +13,7 @@ async function importPage(path: string): Promise<PageTexts> {
 }
 
 const { sentenceOf } = await importPage('./page/pages/audit-sentence.js');
-const { reasonAgainst } = await importPage('./page/well.js');
+const { reasonAgainst, viewNotice } = await importPage('./page/well.js');
 
 const entry = { event: 'asked', user: null, what: 'POST /v1/purge', status: 415 } as const;
 
@@ -31,4 +32,22 @@ test('a full store does not prevent the actions that free space', () => {
   assert.equal(reasonAgainst(live('store-full'), ['store']), undefined);
   assert.equal(reasonAgainst(live('store-unavailable', 'worker-1'), ['store']), undefined);
   assert.match(reasonAgainst(live('store-unavailable'), ['store']) ?? '', /No server listens/);
+});
+
+const viewedAt = (asOf: number | null, isCurrent = false) => ({
+  connection: 'live',
+  overview: { view: { asOf, isCurrent } },
+  overviewAt: Date.UTC(2030, 0, 2),
+});
+
+test('a view that is not current says its time, or that there is none', () => {
+  assert.equal(viewNotice(viewedAt(1, true)), undefined);
+  assert.match(viewNotice(viewedAt(Date.UTC(2030, 0, 1))) ?? '', /^The index is unavailable\. .* state of .*2030/);
+  assert.equal(viewNotice(viewedAt(null)), 'The index is unavailable. Nothing is known yet.');
+  assert.match(
+    viewNotice({ ...viewedAt(1, true), connection: 'lost' }) ?? '',
+    /^The connection to the cache is lost\. /,
+  );
+  const failing = { ...viewedAt(1, true), unavailable: 'The answer failed.' };
+  assert.match(viewNotice(failing) ?? '', /^The answer failed\. /);
 });

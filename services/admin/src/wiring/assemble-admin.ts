@@ -20,11 +20,10 @@ export function assembleAdmin(
     const { index, store } = await openIndexAndStore(config, { ...options, mayBeUnavailable: true }, closers);
     const { queue, inspect } = closers.opened(await openQueue(config, options));
     const access = await openAdminAccess(config, sharedTriesOf(config, index, 'operator'), options.log);
-    const { checkStore, checkFreeSpace } = createStoreHealth(config, store);
-    const parts = { index, checkStore, checkFreeSpace, workers: watchWorkers(index) };
+    const parts = { index, ...createStoreHealth(config, store), workers: watchWorkers(index) };
     const operations = openOperations(config, { index, store }, { queue, inspect }, options.log);
     const { nodes } = operations;
-    const { own, problems } = openProblems(config, parts, { metrics: options.metrics, nodes }, closers);
+    const { own, problems } = openProblems(config, parts, { ...options, role: 'admin', nodes }, closers);
     const roles = ['frontend', 'worker', 'admin'] as const;
     openReporting(config, 'admin', { index, problems: own }, options, closers);
     return {

@@ -34,13 +34,12 @@ function assemble(config: NodeConfig, context: NodeContext) {
     const { index, jobs } = shared;
     const worker = await wireWorker(config, shared, context, closers);
     const operations = openOperations(config, shared, jobs, context.log);
-    const { metrics } = context;
+    const { nodes } = operations;
     const checked = checkedParts(config, shared, worker);
-    const { own, problems } = openProblems(config, checked, { metrics, nodes: operations.nodes }, closers);
+    const { own, problems } = openProblems(config, checked, { ...context, role: 'standalone', nodes }, closers);
     openReporting(config, 'standalone', { index, problems: own, ...worker }, context, closers);
     // In a cluster the admin node has these metrics, because all processes would report the same values.
-    if (config.redis === undefined)
-      observeWholeCache(metrics, shared, jobs, { nodes: operations.nodes, roles: ['standalone'] });
+    if (config.redis === undefined) observeWholeCache(context.metrics, shared, jobs, { nodes, roles: ['standalone'] });
     return {
       ...(await wireFrontend(config, shared, { ...context, worker }, closers)),
       ...workerAssembly(worker, config, shared, context, closers),

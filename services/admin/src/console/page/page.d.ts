@@ -1,34 +1,10 @@
 // The interface of a page of the console.
 import type { BudgetList, CacheNode, Fill, Me, Overview } from './api-types.d.ts';
 
-/** A problem of a part of the cache, as all views of operators have it. */
-export interface Problem {
-  /** The stable name of this kind of problem, such as index-full. Unset if only the part is known. */
-  readonly kind?: string;
-  readonly part: string;
-  /** Which one, such as an upstream; null if the part is only one. */
-  readonly subject: string | null;
-  /** critical: pulls fail or will soon. warning: content is served, but an operator should act. */
-  readonly severity: 'critical' | 'warning';
-  /** Milliseconds since 1970; null if unknown. */
-  readonly since: number | null;
-  readonly reason: string;
-  readonly works: string | null;
-  readonly mend: string | null;
-  /** The name of the node that reports it; null if the whole cache does. */
-  readonly node: string | null;
-}
-
-/** The overview of a server that also sends its problems, and the time of its view. */
-type ViewedOverview = Overview & {
-  readonly problems?: readonly Problem[];
-  readonly view?: { readonly asOf: number; readonly isCurrent: boolean };
-};
-
 /** The latest event of each kind from the server. `undefined` until the first event of the kind arrives. */
 export interface Live {
   connection: 'connecting' | 'live' | 'lost';
-  overview: ViewedOverview | undefined;
+  overview: Overview | undefined;
   /** When the overview arrived, in milliseconds since 1970. */
   overviewAt: number | undefined;
   /** Why the server cannot send the overview now; `undefined` if it can. */

@@ -1,8 +1,8 @@
 // Decides what the strip "Is it well?" shows, and which actions are possible now.
 import { formatAgo, formatCount, formatMs, formatTime } from './format.js';
 
-/** @import { Account, CacheNode } from './api-types.d.ts' */
-/** @import { Live, Problem } from './page.d.ts' */
+/** @import { Account, CacheNode, ShownProblem } from './api-types.d.ts' */
+/** @import { Live } from './page.d.ts' */
 
 /**
  * @typedef {object} Segment
@@ -26,29 +26,17 @@ const countedRoles = [
 ];
 
 /**
- * The problems, critical ones first. A server without problems in its overview at least names the parts that fail.
+ * The problems, critical ones first.
  * @param {Live} live
- * @returns {readonly Problem[]}
+ * @returns {readonly ShownProblem[]}
  */
-export function problemsOf({ overview, unavailable }) {
-  const failing = Object.entries(overview?.parts ?? {}).filter(([, state]) => state !== 'ok');
-  const known = overview?.problems ?? failing.map(([part, reason]) => toProblem(part, reason));
-  const isMissing = unavailable !== undefined && !known.some(({ part }) => part === 'index');
-  return isMissing ? [toProblem('index', unavailable), ...known] : known;
-}
-
-/**
- * @param {string} part
- * @param {string} reason
- * @returns {Problem}
- */
-function toProblem(part, reason) {
-  return { part, subject: null, severity: 'critical', since: null, reason, works: null, mend: null, node: null };
+export function problemsOf({ overview }) {
+  return overview?.problems ?? [];
 }
 
 /**
  * @param {Live} live
- * @param {readonly Problem[]} problems
+ * @param {readonly ShownProblem[]} problems
  * @returns {readonly Segment[]}
  */
 export function segmentsOf({ overview, nodes, budget }, problems) {
@@ -58,7 +46,7 @@ export function segmentsOf({ overview, nodes, budget }, problems) {
   const counts = countedRoles
     .filter(([role]) => (role === 'standalone' ? roles.has(role) : !isSingle(roles)))
     .map(([role, noun]) => {
-      const segment = countSegment(running, role, noun, nodes ?? []);
+      const segment = countSegment(running, role, noun);
       return role === 'frontend' ? segment : withProblems(segment, 'workers', problems);
     });
   const segments = [
@@ -91,25 +79,12 @@ function isSingle(roles) {
  * @param {readonly CacheNode[]} running
  * @param {CacheNode['role']} role
  * @param {string} noun
- * @param {readonly CacheNode[]} all
  * @returns {Segment}
  */
-function countSegment(running, role, noun, all) {
+function countSegment(running, role, noun) {
   const count = running.filter((node) => node.role === role).length;
-  const lost = lostNodes(all).filter((node) => node.role === role);
   const text = `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
-  const explanation =
-    lost.length === 0 ? 'All that started are running.' : `Lost: ${lost.map(({ name }) => name).join(', ')}.`;
-  return { text, state: lost.length === 0 ? 'good' : 'warn', href: '#/nodes', explanation };
-}
-
-/**
- * The lost nodes that have not started again under the same name.
- * @param {readonly CacheNode[]} nodes
- */
-function lostNodes(nodes) {
-  const running = new Set(nodes.filter(({ state }) => state === 'running').map(({ role, name }) => `${role} ${name}`));
-  return nodes.filter(({ state, role, name }) => state === 'lost' && !running.has(`${role} ${name}`));
+  return { text, state: 'good', href: '#/nodes', explanation: 'The running nodes.' };
 }
 
 /**
@@ -161,7 +136,7 @@ function budgetSegments(accounts) {
 /**
  * @param {Segment} segment
  * @param {string} part
- * @param {readonly Problem[]} problems
+ * @param {readonly ShownProblem[]} problems
  * @returns {Segment}
  */
 function withProblems(segment, part, problems) {
@@ -178,10 +153,11 @@ function withProblems(segment, part, problems) {
  */
 export function viewNotice({ connection, overview, overviewAt, unavailable }) {
   const { view } = overview ?? {};
-  const asOf = view === undefined || view.isCurrent ? overviewAt : view.asOf;
   if (view?.isCurrent !== false && connection !== 'lost' && unavailable === undefined) return undefined;
-  const reason = connection === 'lost' ? 'The connection to the cache is lost.' : 'The index is unavailable.';
-  if (asOf === undefined) return `${reason} Nothing is known yet.`;
+  const asOf = view?.isCurrent === false ? view.asOf : overviewAt;
+  const reason =
+    connection === 'lost' ? 'The connection to the cache is lost.' : (unavailable ?? 'The index is unavailable.');
+  if (asOf === undefined || asOf === null) return `${reason} Nothing is known yet.`;
   return `${reason} This page shows the state of ${formatTime(asOf)}, ${formatAgo(asOf)}.`;
 }
 
@@ -198,7 +174,7 @@ export function reasonAgainst(live, parts) {
   // A full part still allows the actions that free space.
   const missing = problemsOf(live).find(
     ({ kind, part, severity, node }) =>
-      severity === 'critical' && node === null && parts.includes(part) && kind?.endsWith('-full') !== true,
+      severity === 'critical' && node === null && parts.includes(part) && !kind.endsWith('-full'),
   );
   return missing && `Not possible now: ${missing.part} is unavailable. ${missing.reason}`;
 }

@@ -4,7 +4,8 @@ import { html, nothing } from '../vendor/lit-html.js';
 import { formatAgo, formatCount, formatTime } from '../format.js';
 import { problemsOf, segmentsOf, viewNotice } from '../well.js';
 
-/** @import { Live, Problem } from '../page.d.ts' */
+/** @import { ShownProblem } from '../api-types.d.ts' */
+/** @import { Live } from '../page.d.ts' */
 /** @import { Segment } from '../well.js' */
 
 const titles = { good: 'All well', warn: 'Needs attention', bad: 'Not well', unknown: 'Loading …' };
@@ -35,7 +36,7 @@ export function wellStrip(live) {
 
 /**
  * @param {Live} live
- * @param {readonly Problem[]} problems
+ * @param {readonly ShownProblem[]} problems
  * @param {readonly Segment[]} segments
  * @returns {keyof typeof titles}
  */
@@ -46,7 +47,7 @@ function stateOf(live, problems, segments) {
   return live.overview === undefined ? 'unknown' : 'good';
 }
 
-/** @param {readonly Problem[]} problems */
+/** @param {readonly ShownProblem[]} problems */
 function problemList(problems) {
   return html`<details class="problems">
     <summary>${problems.length === 1 ? '1 problem' : `${formatCount(problems.length)} problems`}</summary>
@@ -58,25 +59,17 @@ function problemList(problems) {
               <span class="badge ${severity === 'critical' ? 'bad' : 'warn'}">${severity}</span>
               <b>${subject === null ? part : `${part}: ${subject}`}</b>
               <span class="muted small">
-                ${since === null ? nothing : html`<time title=${formatTime(since)}>since ${formatAgo(since)}</time>`}
+                <time title=${formatTime(since)}>since ${formatAgo(since)}</time>
                 ${node === null ? nothing : `on ${node}`}
               </span>
             </p>
             <dl class="facts">
               <dt>Reason</dt>
               <dd>${reason}</dd>
-              ${
-                works === null
-                  ? nothing
-                  : html`<dt>Still works</dt>
-                      <dd>${works}</dd>`
-              }
-              ${
-                mend === null
-                  ? nothing
-                  : html`<dt>What to do</dt>
-                      <dd>${mend}</dd>`
-              }
+              <dt>Still works</dt>
+              <dd>${works}</dd>
+              <dt>What to do</dt>
+              <dd>${mend}</dd>
             </dl>
           </li>`,
       )}
