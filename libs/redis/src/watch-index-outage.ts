@@ -16,6 +16,6 @@ export function watchIndexOutage(log: RedisLog): Outage {
       lasts: (facts) => log.warn(facts, 'index still unavailable'),
       ended: (facts) => log.warn(facts, 'index available again'),
     },
-    explains: (fields) => isCacheError((fields as { readonly err?: unknown }).err, 'index-unavailable'),
+    explains: (error) => isCacheError(error, 'index-unavailable'),
   });
 }

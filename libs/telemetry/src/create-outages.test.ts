@@ -5,7 +5,7 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { createLogger } from './logger.ts';
 import { createRequestFacts } from './request-facts.ts';
 import { createRequestLog } from './request-log.ts';
-import { watchOutage } from './create-outages.ts';
+import { isExplained, neverDemoted, watchOutage } from './create-outages.ts';
 
 const away = () =>
   new CacheError('index-unavailable', 'Redis is down.', {
@@ -27,7 +27,7 @@ function open() {
         lasts: (facts) => log.warn(facts, `${name}lasts`),
         ended: (facts) => log.warn(facts, `${name}ended`),
       },
-      explains: (fields) => isCacheError((fields as { readonly err?: unknown }).err, 'index-unavailable'),
+      explains: (error) => isCacheError(error, 'index-unavailable'),
     });
   const shown = () => lines.splice(0).map(({ level: _level, time: _time, ...rest }) => rest);
   return { log, watch, shown };
@@ -64,20 +64,18 @@ test('all places that notice an outage share its lines, and it ends when all hav
   first.failed(away());
   second.failed(away());
   third.failed(away());
-  assert.ok(third.isUnderWay());
   await delay(60_000);
   first.recovered();
   third.close();
   second.failed(away());
-  assert.ok(first.isUnderWay());
   second.recovered();
-  assert.ok(!first.isUnderWay());
+  assert.ok(!first.counted(away()));
   assert.deepEqual(
     shown().map(({ msg, failures }) => [msg, failures]),
     [
       ['first began', undefined],
       ['first lasts', 3],
-      ['first ended', 4],
+      ['second ended', 4],
     ],
   );
 });
@@ -103,6 +101,53 @@ test('warnings and errors that an outage explains are counted in its lines, also
       ['ended', 3],
       ['after', undefined],
     ],
+  );
+});
+
+test('an outage explains an error by its causes, and by no line without an error', () => {
+  const { log, watch, shown } = open();
+  watch().failed(away());
+  log.warn({ err: new Error('wrapped', { cause: away() }) }, 'consequence');
+  log.warn({ errorKind: 'index-unavailable' }, 'no error');
+  log.warn('no fields');
+  assert.deepEqual(
+    shown().map(({ msg }) => msg),
+    ['began', 'no error', 'no fields'],
+  );
+  assert.ok(isExplained(log, { err: away() }));
+  assert.ok(!isExplained(log, { err: new Error('another') }));
+});
+
+test('a message that is written once keeps its level during an outage, also with the log of a child', () => {
+  const { log, watch, shown } = open();
+  const outage = watch();
+  outage.failed(away());
+  neverDemoted(log).warn({ err: away() }, 'once');
+  neverDemoted(log.child({ part: 'x' })).error({ err: away() }, 'once by a child');
+  log.warn({ err: away() }, 'consequence');
+  outage.recovered();
+  assert.deepEqual(
+    shown().map(({ msg, failures }) => [msg, failures]),
+    [
+      ['began', undefined],
+      ['once', undefined],
+      ['once by a child', undefined],
+      ['ended', 2],
+    ],
+  );
+});
+
+test('after the place that noticed an outage first has closed, another one writes its lines', async () => {
+  const { watch, shown } = open();
+  const [first, second] = [watch('first '), watch('second ')];
+  first.failed(away());
+  second.failed(away());
+  first.close();
+  await delay(60_000);
+  second.recovered();
+  assert.deepEqual(
+    shown().map(({ msg }) => msg),
+    ['first began', 'second lasts', 'second ended'],
   );
 });
 

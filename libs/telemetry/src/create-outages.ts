@@ -12,7 +12,7 @@ interface OutageFacts {
   readonly skipped: number;
 }
 
-/** Writes the lines of an outage. The place that notices an outage first writes all of its lines. */
+/** Writes the lines of an outage. A place that has noticed the outage, and has not recovered yet, writes each of them. */
 interface OutageLines {
   began(facts: { readonly err: BriefError }): void;
   lasts(facts: OutageFacts & { readonly err: BriefError }): void;
@@ -23,14 +23,12 @@ interface OutageLines {
 export interface Outage {
   /** Counts a failure. The first one begins the outage. */
   failed(error: unknown): void;
-  /** Counts a failure of an outage that is under way, and that this place does not notice itself. */
-  counted(error: unknown): void;
+  /** Counts a failure that this place does not notice itself. Returns false if no outage is under way. */
+  counted(error: unknown): boolean;
   /** Counts a call that was not made because of the outage. */
   skipped(): void;
   /** Ends the outage for this place. The outage is over when all places that noticed it have called this. */
   recovered(): void;
-  /** Returns true while any place has noticed an outage of the part. */
-  isUnderWay(): boolean;
   /** Forgets the outage for this place, without a line. Later failures are ignored. The owner must call it. */
   close(): void;
 }
@@ -39,20 +37,22 @@ export interface OutagePlace {
   /** The name of the part, such as `index`, or of one of several, such as `upstream docker.io`. */
   readonly part: string;
   readonly lines: OutageLines;
-  /** Returns true for the fields of a log line that only reports a consequence of the outage. */
-  readonly explains?: ((fields: object) => boolean) | undefined;
+  /** Returns true for an error that is a consequence of the outage. It is called for the error of a line and its causes. */
+  readonly explains?: ((error: Error) => boolean) | undefined;
 }
 
 export interface Outages {
   /** The caller closes the result. */
   watch(place: OutagePlace): Outage;
-  /** Returns true if an outage under way explains a log line with these fields, and counts the line as a failure. */
-  explain(fields: unknown): boolean;
+  /** Returns true if an outage under way explains the error of a line with these fields: its `err`, or a cause of that. */
+  explains(fields: unknown): boolean;
+  /** Like `explains`. Also counts the line as a failure. */
+  countExplained(fields: unknown): boolean;
 }
 
 interface OutageState {
-  readonly places: Set<Outage>;
-  readonly place: OutagePlace;
+  /** The places that have noticed the outage and have not recovered yet. There is at least one. */
+  readonly places: Map<Outage, OutagePlace>;
   readonly beganAt: number;
   readonly timer: NodeJS.Timeout;
   failures: number;
@@ -61,6 +61,7 @@ interface OutageState {
 }
 
 const lineEveryMs = 60_000;
+const maxCauses = 6;
 
 export function createOutages(): Outages {
   const underWay = new Map<string, OutageState>();
@@ -68,10 +69,11 @@ export function createOutages(): Outages {
   function begin(outage: Outage, place: OutagePlace, error: unknown): OutageState {
     place.lines.began({ err: briefError(error) });
     const timer = setInterval(() => {
-      place.lines.lasts({ ...factsOf(state), err: briefError(state.error) });
+      const [noticedAt = place] = state.places.values();
+      noticedAt.lines.lasts({ ...factsOf(state), err: briefError(state.error) });
     }, lineEveryMs).unref();
-    const places = new Set([outage]);
-    const state: OutageState = { places, place, beganAt: performance.now(), timer, failures: 0, skipped: 0, error };
+    const places = new Map([[outage, place]]);
+    const state: OutageState = { places, beganAt: performance.now(), timer, failures: 0, skipped: 0, error };
     underWay.set(place.part, state);
     return state;
   }
@@ -85,6 +87,17 @@ export function createOutages(): Outages {
     return state;
   }
 
+  function findExplaining(fields: unknown): OutageState | undefined {
+    if (underWay.size === 0 || typeof fields !== 'object' || fields === null) return undefined;
+    let error = 'err' in fields ? fields.err : undefined;
+    for (let causes = 0; error instanceof Error && causes < maxCauses; causes += 1) {
+      for (const state of underWay.values())
+        for (const { explains } of state.places.values()) if (explains?.(error) === true) return state;
+      error = error.cause;
+    }
+    return undefined;
+  }
+
   return {
     watch(place) {
       let isClosed = false;
@@ -92,15 +105,16 @@ export function createOutages(): Outages {
         failed(error) {
           if (isClosed) return;
           const state = underWay.get(place.part) ?? begin(outage, place, error);
-          state.places.add(outage);
+          state.places.set(outage, place);
           state.failures += 1;
           state.error = error;
         },
         counted(error) {
           const state = underWay.get(place.part);
-          if (state === undefined) return;
+          if (state === undefined) return false;
           state.failures += 1;
           state.error = error;
+          return true;
         },
         skipped() {
           const state = underWay.get(place.part);
@@ -108,9 +122,8 @@ export function createOutages(): Outages {
         },
         recovered() {
           const state = leave(outage, place);
-          state?.place.lines.ended(factsOf(state));
+          if (state !== undefined) place.lines.ended(factsOf(state));
         },
-        isUnderWay: () => underWay.has(place.part),
         close() {
           isClosed = true;
           leave(outage, place);
@@ -118,14 +131,11 @@ export function createOutages(): Outages {
       };
       return outage;
     },
-    explain(fields) {
-      if (underWay.size === 0 || typeof fields !== 'object' || fields === null) return false;
-      for (const state of underWay.values())
-        if (state.place.explains?.(fields) === true) {
-          state.failures += 1;
-          return true;
-        }
-      return false;
+    explains: (fields) => findExplaining(fields) !== undefined,
+    countExplained(fields) {
+      const state = findExplaining(fields);
+      if (state !== undefined) state.failures += 1;
+      return state !== undefined;
     },
   };
 }
@@ -137,6 +147,19 @@ function factsOf({ beganAt, failures, skipped }: OutageState): OutageFacts {
 /** A log that knows the outages of its node. All loggers of `createLogger` do. */
 export interface LogWithOutages {
   readonly outages?: Outages | undefined;
+}
+
+/**
+ * Returns the same log for messages that are written only once: when a state begins, or once in a long time. An outage does not
+ * lower their level to `debug`, because they would be lost.
+ */
+export function neverDemoted<L extends object>(log: L): L {
+  return Object.create(log, { outages: { value: undefined } }) as L;
+}
+
+/** Returns true if an outage under way explains a line with these fields, so that `log` writes it at `debug`. */
+export function isExplained({ outages }: LogWithOutages, fields: object): boolean {
+  return outages?.explains(fields) === true;
 }
 
 /** Returns the outages that all users of this log share. A log without them, as in a test, has those of one place only. */

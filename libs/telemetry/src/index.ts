@@ -31,7 +31,7 @@ export { redactText, redactUrl } from './redact.ts';
 export { inSpan, openTracing } from './tracing/tracing.ts';
 export type { Span, SpanAttributes, SpanOptions, Tracing } from './tracing/tracing.ts';
 export { briefError } from './brief-error.ts';
-export { watchOutage } from './create-outages.ts';
+export { isExplained, neverDemoted, watchOutage } from './create-outages.ts';
 export type { LogWithOutages, Outage } from './create-outages.ts';
 export { plainAddress } from './plain-address.ts';
 export { createRequestLog } from './request-log.ts';

@@ -39,7 +39,7 @@ export function createLogger({ level, formatter, fields = {}, destination }: Log
         streamWrite: redactText,
         logMethod(args, method, severity) {
           const isProblem = severity === pino.levels.values['warn'] || severity === pino.levels.values['error'];
-          if (isProblem && (this as Logger).outages?.explain(args[0]) === true) this.debug(...args);
+          if (isProblem && (this as Logger).outages?.countExplained(args[0]) === true) this.debug(...args);
           else method.apply(this, args);
         },
       },

@@ -2,6 +2,7 @@
 // success does not pass through pino's general serialiser, because that takes much of the time of a manifest in memory.
 import { pino } from 'pino';
 import { formatAccessLogLine } from './access-log-line.ts';
+import { neverDemoted } from './create-outages.ts';
 import type { LineWriter } from './line-writer.ts';
 import type { Logger } from './logger.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -37,7 +38,7 @@ export function createRequestLog(logger: Logger, { accessLog, hitsPercent = 100 
   const isSampled = createSampler(hitsPercent);
   const hits = hitsPercent < 100 ? `${hitsPercent}%` : undefined;
   // Requests are not counted in the lines of an outage. Inherits the level, which a reload can change.
-  const log = Object.create(logger, { outages: { value: undefined } }) as Logger;
+  const log = neverDemoted(logger);
   return (facts, level, failure) => {
     const isHit = level === 'info' && facts.cache === 'HIT' && facts.status < 400 && !facts.aborted;
     if (isHit && !isSampled()) return;

@@ -1,12 +1,12 @@
 // Prepares the bucket before its first use. Checks that the bucket exists and that the access keys are valid. Sets a
 // lifecycle rule that aborts abandoned multipart uploads. A node can start before the S3 server is available.
-import { CacheError } from '@cistern/errors';
 import { openPoll } from '@cistern/runtime';
+import { neverDemoted } from '@cistern/telemetry';
 import type { LifecycleRule } from 'minio';
 import { blobsPrefix } from '../key-layout.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { codeOf, isUnavailable } from './s3-error.ts';
-import type { StoreLog } from './watch-store.ts';
+import { codeOf, isUnavailable, S3Error } from './s3-error.ts';
+import type { StoreLog } from '../watch-store-outage.ts';
 
 export interface PrepareBucketOptions {
   /** The endpoint of the S3 server, for errors and log messages. */
@@ -54,14 +54,15 @@ export async function prepareBucket(bucket: S3Bucket, options: PrepareBucketOpti
     if (!options.createBucket) throw noBucket(bucket.name, options.endpoint, error);
     await makeBucket(bucket, options.region);
   }
+  const log = neverDemoted(options.log);
   await limitUploads(bucket).catch((error: unknown) =>
-    options.log.warn({ err: error, bucket: bucket.name }, 'failed to ensure bucket lifecycle rule, using sweeper'),
+    log.warn({ err: error, bucket: bucket.name }, 'failed to ensure bucket lifecycle rule, using sweeper'),
   );
 }
 
-function noBucket(name: string, endpoint: string, cause: unknown): CacheError {
+function noBucket(name: string, endpoint: string, cause: unknown): S3Error {
   const message = `Bucket "${name}" does not exist at ${endpoint}. Create it, or set storage.s3.createbucket: true.`;
-  return new CacheError('store-unavailable', message, { detail: { code: codeOf(cause) }, retryable: true, cause });
+  return new S3Error('store-unavailable', message, { detail: { code: codeOf(cause) }, retryable: true, cause });
 }
 
 /**

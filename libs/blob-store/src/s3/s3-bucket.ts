@@ -7,7 +7,8 @@ import { createBodyTransport } from './create-body-transport.ts';
 import { createS3Transport } from './create-s3-transport.ts';
 import { codeOf, isPassing, toStoreError } from './s3-error.ts';
 import { watchSilence } from './watch-silence.ts';
-import { type StoreLog, watchStore } from './watch-store.ts';
+import type { StoreLog } from '../watch-store-outage.ts';
+import { watchStore } from './watch-store.ts';
 
 export interface S3Access {
   /** `http://127.0.0.1:9000` or `https://s3.example.com`, without a path. */

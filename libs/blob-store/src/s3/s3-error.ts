@@ -70,12 +70,15 @@ const reasons: Readonly<Record<string, Reason>> = {
   'HTTP 429': failing,
 };
 
-/** Returns the CacheError for `error`. `doing` is a phrase such as "read a blob". Returns a CacheError unchanged. */
+/** An error of the S3 server, its bucket or the connection to it. Other errors of the same kind have causes of this node. */
+export class S3Error extends CacheError {}
+
+/** Returns the CacheError for `error`, an S3Error. `doing` is a phrase such as "read a blob". Returns a CacheError unchanged. */
 export function toStoreError(error: unknown, doing: string, place: S3Place): CacheError {
   if (error instanceof CacheError) return error;
   const code = codeOf(error) ?? 'unknown';
   const reason = reasons[code]?.(place) ?? `${place.endpoint} reports an error${messageOf(error)}`;
-  return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
+  return new S3Error('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
     detail: { code },
     retryable: true,
     cause: error,

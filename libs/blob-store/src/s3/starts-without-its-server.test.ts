@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { isCacheError } from '@cistern/errors';
+import { CacheError, isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
+import { createLogger } from '@cistern/telemetry';
 import { readWhole, rejectsAsUnavailable } from '../conformance/sample-blob.ts';
 import { openS3Store, type S3StoreOptions } from './open-s3-store.ts';
 import { sendError } from './fixtures/scripted-server.ts';
@@ -111,4 +112,21 @@ test('an outage of a running store begins with a failed request, and ends withou
   await listen();
   await until(() => warnings.includes('store available again'));
   assert.deepEqual(warnings, ['store unavailable', 'store still unavailable', 'store available again']);
+});
+
+test('an outage explains errors of the server, and no other errors of the same kind', async (t) => {
+  const { open } = await startBucket(t);
+  const messages: unknown[] = [];
+  const write = (line: string) => void messages.push((JSON.parse(line) as { readonly msg: string }).msg);
+  const log = createLogger({ level: 'info', formatter: 'json', destination: { write } });
+  const store = await open({ mayBeUnavailable: true, log });
+  const ofServer = await store.check().catch((error: unknown) => error);
+  const ofSpool = new CacheError('store-unavailable', 'The spool cannot write a file.');
+  log.warn({ err: ofServer }, 'consequence');
+  log.warn(
+    { err: new CacheError('store-unavailable', 'No blob.', { cause: ofServer }) },
+    'consequence of a consequence',
+  );
+  log.warn({ err: ofSpool }, 'another cause');
+  assert.deepEqual(messages, ['store unavailable', 'another cause']);
 });

@@ -1,12 +1,6 @@
 // Notices outages of the S3 server by failed requests, and detects their end by probes, also if no request is sent.
-import { isCacheError } from '@cistern/errors';
-import { type LogWithOutages, watchOutage } from '@cistern/telemetry';
-import { codeOf, isPassing, isUnavailable, type S3Place } from './s3-error.ts';
-
-/** The part of a logger that the store needs: fields first, then a constant message. */
-export interface StoreLog extends LogWithOutages {
-  warn(fields: object, message: string): void;
-}
+import { type StoreLog, watchStoreOutage } from '../watch-store-outage.ts';
+import { codeOf, isPassing, isUnavailable, S3Error, type S3Place } from './s3-error.ts';
 
 export interface WatchStoreOptions {
   readonly place: S3Place;
@@ -28,15 +22,7 @@ export interface StoreWatch {
 const probeEveryMs = 2000;
 
 export function watchStore({ place, log, probe }: WatchStoreOptions): StoreWatch {
-  const outage = watchOutage(log, {
-    part: 'store',
-    lines: {
-      began: (facts) => log.warn({ ...place, ...facts }, 'store unavailable'),
-      lasts: (facts) => log.warn({ ...place, ...facts }, 'store still unavailable'),
-      ended: (facts) => log.warn({ ...place, ...facts }, 'store available again'),
-    },
-    explains: (fields) => isCacheError((fields as { readonly err?: unknown }).err, 'store-unavailable'),
-  });
+  const outage = watchStoreOutage({ log, place, explains: (error) => error instanceof S3Error });
   let isKnown = false;
   let isAway = false;
   let isProbing = false;

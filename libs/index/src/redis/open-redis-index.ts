@@ -82,6 +82,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     return { servers, calls };
   };
   const { servers, calls } = await open().catch(async (error: unknown) => {
+    outage.close();
     await disconnectRedis(client);
     throw error;
   });
@@ -99,6 +100,7 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     await parts.writeBehind.close();
     calls.close();
     servers.close();
+    outage.close();
     await Promise.all([closePubSub(), disconnectRedis(client)]);
   }
   let closing: Promise<void> | undefined;

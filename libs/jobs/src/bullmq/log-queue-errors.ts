@@ -1,6 +1,6 @@
 // Logs what the job queue reports while Redis is available. An outage of Redis is logged once for the whole node.
 import type { RedisLog } from '@cistern/redis';
-import { toIndexError, watchConnection } from '@cistern/redis/client';
+import { isTimeout, toIndexError, watchConnection } from '@cistern/redis/client';
 import { briefError } from '@cistern/telemetry';
 import type { RedisClient } from './redis-clients.ts';
 
@@ -12,32 +12,50 @@ export interface BullmqLog extends RedisLog {
 /** Limits the lines, because BullMQ reports a lost lock twice a second. */
 const quietForMs = 60_000;
 
-/** Watches the connection of one ioredis client. Pass the errors that BullMQ and copies of the client report to `note`. */
-export function logQueueErrors(client: RedisClient, log: BullmqLog): { note(error: unknown): void } {
+interface QueueErrors {
+  /** Takes an error that BullMQ or a copy of the client reports. */
+  note(error: unknown): void;
+  close(): void;
+}
+
+/** Watches the connection of one ioredis client. The caller closes the result before it disconnects the client. */
+export function logQueueErrors(client: RedisClient, log: BullmqLog): QueueErrors {
   const outage = watchConnection(client, log);
   let quietUntilMs = 0;
   /** Errors since the last line. */
   let errors = 0;
   return {
     note(error) {
-      if (outage.isUnderWay()) return outage.counted(toIndexError(error));
-      if (isConnectionError(error)) return;
+      const isOfConnection = isConnectionError(error);
+      if ((isOfConnection || isTimeout(error)) && outage.counted(toIndexError(error))) return;
+      if (isOfConnection) return;
       errors += 1;
       if (performance.now() < quietUntilMs) return;
       quietUntilMs = performance.now() + quietForMs;
       log.warn({ err: briefError(error), errors }, 'job queue error');
       errors = 0;
     },
+    close: outage.close,
   };
 }
+
+const connectionCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+const connectionMessages =
+  /connection is closed|cluster is (?:ended|disconnect)|socket timeout|^(?:Stream isn't writeable|Cluster isn't ready|None of startup nodes|Failed to refresh slots cache|All sentinels are unreachable|Reached the max retries)/i;
 
 /**
  * Returns true if the error concerns the connection. The client itself reports such errors too, so they are ignored.
  */
 function isConnectionError(error: unknown): boolean {
   const { code, message } = (error instanceof Error ? error : new Error(String(error))) as NodeJS.ErrnoException;
-  return (
-    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code ?? '') ||
-    /connection is closed|cluster is ended|socket timeout/i.test(message)
-  );
+  return connectionCodes.has(code ?? '') || connectionMessages.test(message);
 }

@@ -110,6 +110,7 @@ export async function openBullmqQueue(options: BullmqQueueOptions): Promise<Bull
         closing.abort(shuttingDown());
         await queues.close();
         await subscription.close();
+        errors.close();
         client.disconnect();
       })();
       return closed;

@@ -96,6 +96,7 @@ export async function openBullmqWorkers(options: BullmqWorkersOptions): Promise<
       waiting.abort(stopped);
     }
     await endsWithin(closed, client.status === 'ready' ? finalCommandsMs : 0);
+    errors.close();
     await closeClients();
     if (!(await endsWithin(closed, finalCommandsMs))) for (const worker of workers) stopRenewing(worker);
   }

@@ -41,14 +41,14 @@ export interface ConnectOptions {
 }
 
 export interface Connected {
-  /** The client, which the caller disconnects. */
+  /** The client. The caller closes `outage`, then disconnects it. */
   readonly client: RedisClient;
   /**
    * The error `index-unavailable` with the reason why Redis is unavailable. `undefined` means that the client is
    * connected.
    */
   readonly absence: CacheError | undefined;
-  /** Takes the errors of calls that failed without a connection. It closes with the client. */
+  /** Takes the errors of calls that failed without a connection. The caller closes it. */
   readonly outage: Outage;
 }
 

@@ -4,7 +4,10 @@ import { type RedisLog, watchIndexOutage } from '../watch-index-outage.ts';
 import type { RedisClient } from './connect-redis.ts';
 import { toIndexError } from '../index-error.ts';
 
-/** An outage begins while the client cannot connect. The outage ends when the client is connected, or is closed. */
+/**
+ * An outage begins while the client cannot connect, and ends when it is connected. The caller closes the result before it
+ * disconnects the client, because a client without a connection emits no `end`.
+ */
 export function watchConnection(client: RedisClient, log: RedisLog): Outage {
   const outage = watchIndexOutage(log);
   client.on('error', (error: unknown) => {
@@ -12,6 +15,5 @@ export function watchConnection(client: RedisClient, log: RedisLog): Outage {
     if (client.status !== 'ready' && client.status !== 'end') outage.failed(toIndexError(error));
   });
   client.on('ready', outage.recovered);
-  client.on('end', outage.close);
   return outage;
 }

@@ -111,7 +111,7 @@ export function toResponseError(
   const { retryAfterMs = parseRetryAfterMs(headers, clock()) } = response;
   const fail = (kind: CacheErrorKind, message: string, retryable = false): CacheError =>
     new CacheError(kind, message, {
-      detail: { upstream: upstream.name, status, ...(code !== undefined && { code }) },
+      detail: { upstream: upstream.name, host: url.host, status, ...(code !== undefined && { code }) },
       retryable,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });

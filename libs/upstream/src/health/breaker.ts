@@ -64,6 +64,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const evidence = collectEvidence(clock);
   /** True if a ping was answered after the breaker opened. */
   let isAlive = false;
+  /** Time of that answer, by `performance.now()`. */
+  let aliveAtMs = 0;
   /** Pings since the breaker was last closed. */
   let pings = 0;
   let nextPingAtMs = 0;
@@ -89,6 +91,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
   );
   const isUnanswered = (error: CacheError): boolean => isSilent() || isConnectFailure(upstream, error);
   const isOpen = (): boolean => policy.state === CircuitState.Open && !isAlive;
+  /** True if calls are refused. While the trial call runs, other calls do not wait for its result. */
+  const isRefusing = (): boolean => isOpen() || policy.state === CircuitState.HalfOpen;
   const waitMs = (): number => (isOpen() ? Math.max(0, nextPingAtMs - clock()) : 0);
 
   const outage = watchOutage(log, {
@@ -96,12 +100,17 @@ export function createBreaker(options: BreakerOptions): Breaker {
     lines: {
       began: (facts) => log.warn({ ...labels, ...facts }, 'circuit breaker opened'),
       lasts(facts) {
-        // A registry that answers pings may get no request for hours, and is no longer unavailable.
-        if (!isAlive) log.warn({ ...labels, ...facts }, 'circuit breaker still open');
+        // A registry that answers pings may get no request for hours, and is no longer unavailable. The ping does not end the
+        // outage at once, because the trial call may fail again soon.
+        if (isAlive && performance.now() - aliveAtMs >= pauses.longestMs) outage.recovered();
+        else log.warn({ ...labels, ...facts }, 'circuit breaker still open');
       },
-      ended: (facts) => log.warn({ ...labels, ...facts }, 'circuit breaker closed'),
+      ended(facts) {
+        const isClosed = policy.state === CircuitState.Closed;
+        log.warn({ ...labels, ...facts }, isClosed ? 'circuit breaker closed' : 'circuit breaker half-open');
+      },
     },
-    explains: (fields) => isOfUpstream(upstream.name, fields),
+    explains: (error) => isRefusing() && isFailureOf(upstream, error),
   });
 
   function show(stage: keyof typeof stages): void {
@@ -123,6 +132,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       () => false,
     );
     if (closed) return;
+    aliveAtMs = performance.now();
     if (isAlive) show('half-open');
     else pingLater();
   }
@@ -162,7 +172,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   function refuse(): never {
     outage.skipped();
     const message = `${nameUpstream(upstream)} failed repeatedly, so its circuit breaker is open. Calls resume after it answers a ping.`;
-    const detail = { upstream: upstream.name };
+    const detail = { upstream: upstream.name, host: upstream.url.host };
     throw new CacheError('upstream-unreachable', message, {
       detail,
       retryable: true,
@@ -172,8 +182,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   }
 
   async function send(next: Transport, request: TransportRequest): Promise<TransportResponse> {
-    // Calls do not wait for the result of the trial call, so they fail immediately.
-    if (isOpen() || policy.state === CircuitState.HalfOpen) refuse();
+    if (isRefusing()) refuse();
     const attempt = failures.begin(request);
     const outcome = await policy.execute(async () => weigh(await exchange(isUnanswered, next, request), request));
     const { failed, response, error } = outcome;
@@ -194,7 +203,9 @@ export function createBreaker(options: BreakerOptions): Breaker {
       // A half-open breaker does not reject here, because only one of our own calls can close it, and there may be
       // none.
       if (isOpen()) refuse();
-      return next(request);
+      const response = await next(request);
+      if (isAlive && !isServerFailure(response.status)) outage.recovered();
+      return response;
     },
     close() {
       closed = true;
@@ -204,14 +215,11 @@ export function createBreaker(options: BreakerOptions): Breaker {
   };
 }
 
-/** Returns true for the fields of a log line about a call that failed because the upstream is unavailable. */
-function isOfUpstream(
-  name: string,
-  { err, upstream }: { readonly err?: unknown; readonly upstream?: unknown },
-): boolean {
-  if (!isCacheError(err, 'upstream-unreachable', 'upstream-timeout')) return false;
-  const { upstream: named } = (err.detail ?? {}) as { readonly upstream?: unknown };
-  return named === name || upstream === name;
+/** Returns true for a call that this registry did not answer, or that the breaker refused. */
+function isFailureOf({ name, url }: UpstreamIdentity, error: Error): boolean {
+  if (!isCacheError(error, 'upstream-unreachable', 'upstream-timeout')) return false;
+  const { upstream, host, status } = (error.detail ?? {}) as Readonly<Record<'upstream' | 'host' | 'status', unknown>>;
+  return upstream === name && host === url.host && (typeof status !== 'number' || isServerFailure(status));
 }
 
 /**

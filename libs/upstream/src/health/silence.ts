@@ -84,7 +84,7 @@ export function watchSilence({ upstream, metrics, silenceMs, ping }: SilenceOpti
     for (const call of waiting)
       call.end(
         new CacheError('upstream-timeout', message, {
-          detail: { upstream: upstream.name },
+          detail: { upstream: upstream.name, host: upstream.url.host },
           retryable: true,
           isLocal: true,
         }),

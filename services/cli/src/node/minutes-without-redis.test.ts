@@ -42,4 +42,8 @@ for (const command of ['frontend', 'worker', 'admin', 'serve'] satisfies NodeCom
     assert.deepEqual(messages, [...new Set(messages)], 'no other line is repeated');
     assert.ok(messages.includes('index unavailable, falling back to memory and store'));
     assert.doesNotMatch(node.log().join(''), /"stack"/);
+    await node.stop();
+    const stoppedAfter = node.log().length;
+    await delay(70_000);
+    assert.equal(node.log().length, stoppedAfter, 'a stopped node writes no line');
   });
