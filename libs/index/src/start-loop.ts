@@ -1,6 +1,7 @@
 // Runs the repeated work of workers, one loop for each kind of work. If the same failure repeats, only the first is
 // logged.
 import { setTimeout as delay } from 'node:timers/promises';
+import { isExplained } from '@cistern/telemetry';
 import type { IndexLog } from './cache-index.ts';
 import { type LeaseIndex, withLease } from './leases.ts';
 
@@ -38,7 +39,7 @@ export function startLoop(
   const closing = new AbortController();
   const { signal } = closing;
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
-  /** Message of the last failure. Unset after a successful step. */
+  /** Message of the last failure. Unset after a successful step, and after a failure that lines of an outage report. */
   let failure: string | undefined;
 
   async function repeat(held: AbortSignal): Promise<never> {
@@ -60,8 +61,10 @@ export function startLoop(
         await (leaseMs === undefined ? repeat(signal) : withLease({ index, name, leaseMs, signal }, repeat));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (!signal.aborted && message !== failure) log.warn({ err: error, retryMs }, `${name} failed, will retry`);
-        failure = message;
+        const fields = { err: error, retryMs };
+        const isReported = isExplained(log, fields);
+        if (!signal.aborted && message !== failure) log.warn(fields, `${name} failed, will retry`);
+        failure = isReported ? undefined : message;
       }
       await pause(retryMs);
     }

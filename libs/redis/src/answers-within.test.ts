@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { answersWithin, createBriefQuery } from './answers-within.ts';
 
 test('a reply or an error of Redis is returned unchanged', async () => {
@@ -40,4 +41,18 @@ test('no query is sent for a while after a failure', async () => {
   let sent = 0;
   assert.equal(await query(async () => (sent += 1)), undefined);
   assert.equal(sent, 0);
+});
+
+test('failures without a reply between them are reported once, also minutes later', async () => {
+  let failures = 0;
+  const query = createBriefQuery({ commandTimeoutMs: 60_000, onFailure: () => (failures += 1) });
+  const fail = () => query(async () => Promise.reject(new Error('READONLY')));
+  for (let minute = 0; minute < 3; minute += 1) {
+    await fail();
+    await delay(61_000);
+  }
+  assert.equal(failures, 1);
+  await query(async () => 7);
+  await fail();
+  assert.equal(failures, 2);
 });

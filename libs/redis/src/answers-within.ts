@@ -24,8 +24,8 @@ const quietMs = 60_000;
 
 /**
  * Creates a function for optional queries to Redis. A query waits for `commandTimeoutMs` at most. After a failure no
- * query is sent for two seconds, so that only one caller waits for a Redis that hangs. `onFailure` is called at most
- * once a minute, with `index-unavailable`.
+ * query is sent for two seconds, so that only one caller waits for a Redis that hangs. `onFailure` is called with
+ * `index-unavailable` once between two replies, and at most once a minute.
  */
 export function createBriefQuery(options: {
   readonly commandTimeoutMs: number;
@@ -34,13 +34,17 @@ export function createBriefQuery(options: {
   const { commandTimeoutMs, onFailure } = options;
   let pausedUntilMs = 0;
   let quietUntilMs = 0;
+  let isReported = false;
   return async (query) => {
     if (performance.now() < pausedUntilMs) return undefined;
     try {
-      return await answersWithin(commandTimeoutMs, query());
+      const reply = await answersWithin(commandTimeoutMs, query());
+      isReported = false;
+      return reply;
     } catch (error) {
       pausedUntilMs = performance.now() + pauseMs;
-      if (performance.now() >= quietUntilMs) {
+      if (!isReported && performance.now() >= quietUntilMs) {
+        isReported = true;
         quietUntilMs = performance.now() + quietMs;
         onFailure(toIndexError(error));
       }

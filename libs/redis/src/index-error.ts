@@ -1,6 +1,7 @@
 // Converts errors of ioredis and Redis to `index-unavailable`, the error of the index, with a reason on which an
 // operator can act.
 import { CacheError, isCacheError } from '@cistern/errors';
+import { isExplained } from '@cistern/telemetry';
 import type { RedisLog } from './watch-index-outage.ts';
 
 /**
@@ -50,12 +51,18 @@ export function isTimeout(error: unknown): boolean {
 
 const quietMs = 60_000;
 
-/** Logs at most one line in a minute, because the cause of an error may last. */
-export function createThrottledWarning(log: Pick<RedisLog, 'warn'>, message: string): (error: unknown) => void {
+/**
+ * Logs at most one warning in a minute, because the cause of an error may last. An error that lines of an outage report, and that
+ * is thus logged at `debug`, does not count.
+ */
+export function createThrottledWarning(log: RedisLog, message: string): (error: unknown) => void {
   let quietUntilMs = 0;
   return (error) => {
-    if (performance.now() < quietUntilMs) return;
-    quietUntilMs = performance.now() + quietMs;
-    log.warn({ err: toIndexError(error) }, message);
+    const fields = { err: toIndexError(error) };
+    if (!isExplained(log, fields)) {
+      if (performance.now() < quietUntilMs) return;
+      quietUntilMs = performance.now() + quietMs;
+    }
+    log.warn(fields, message);
   };
 }

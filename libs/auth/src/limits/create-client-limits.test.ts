@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openLogInOutage } from '@cistern/telemetry/testing/open-log-in-outage';
+import { Redis } from 'ioredis';
 import { createClientLimits } from './create-client-limits.ts';
+import { createLockOut } from './create-lock-out.ts';
 
 const log = { warn() {} };
 const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
@@ -40,4 +44,22 @@ test('a client that received its bytes is rejected for the rest of the day', asy
 test('every client is admitted without limits, however often', async () => {
   const limits = limitsOf({});
   for (let count = 0; count < 100; count += 1) assert.ok((await limits.admit('ada')).isAdmitted);
+});
+
+test('an outage of Redis is one line that limits are not enforced, and one that logins are counted locally', async (t) => {
+  const { log, messages } = openLogInOutage('index-unavailable');
+  const client = new Redis({ enableOfflineQueue: false, retryStrategy: null }).on('error', () => {});
+  t.after(() => client.disconnect());
+  const shared = { client, keyPrefix: '', secret: 'x', commandTimeoutMs: 1000 };
+  const limits = createClientLimits({ requestsPerMinute: 10, bytesPerDay: undefined, shared, log });
+  const lockOut = createLockOut({ shared, log });
+  for (let minute = 0; minute < 3; minute += 1) {
+    assert.ok((await limits.admit('ada')).isAdmitted);
+    assert.equal((await lockOut.begin('10.0.0.1', 'ada')).remainingMs, 0);
+    await delay(61_000);
+  }
+  assert.deepEqual(messages(), [
+    'failed to count client usage, limits not enforced',
+    'failed to share login attempts, counting locally',
+  ]);
 });

@@ -1,7 +1,7 @@
 // Counts requests and bytes of clients. Nodes that share a Redis count together. While Redis does not answer, limits
 // are not enforced, because a cache that rejects all clients is worse than one that is overused.
 import { type QueryBriefly, createBriefQuery } from '@cistern/redis';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, neverDemoted } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -32,7 +32,8 @@ const minuteSeconds = 60;
 const daySeconds = 24 * 60 * 60;
 
 export function createClientLimits(options: ClientLimitsOptions): ClientLimits {
-  const { requestsPerMinute, bytesPerDay, shared, log } = options;
+  const { requestsPerMinute, bytesPerDay, shared } = options;
+  const log = neverDemoted(options.log);
   const counterOf = (name: string, points: number | undefined, duration: number): RateLimiterAbstract | undefined => {
     if (points === undefined) return undefined;
     if (shared === undefined) return new RateLimiterMemory({ keyPrefix: name, points, duration });

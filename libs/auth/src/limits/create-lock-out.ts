@@ -3,8 +3,8 @@
 // by key in periods of ten minutes. Nodes that share a Redis count together. While Redis is unavailable, each node
 // counts alone, and still enforces the lock-outs that it learned from other nodes.
 import { createHmac, randomBytes } from 'node:crypto';
-import { createBriefQuery } from '@cistern/redis';
-import type { Logger } from '@cistern/telemetry';
+import { createBriefQuery, type QueryBriefly } from '@cistern/redis';
+import { type Logger, neverDemoted } from '@cistern/telemetry';
 import type { Cluster, Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
@@ -28,8 +28,9 @@ const maxOfNetwork = 100;
  * locks out the whole network.
  */
 export function createLockOut(options: Pick<TriesOptions, 'shared' | 'log'>): LockOut {
-  const ofAccount = createTries({ ...options, name: 'lockout', max: maxOfAccount });
-  const ofNetwork = createTries({ ...options, name: 'lockout-network', max: maxOfNetwork });
+  const query = createQuery(options);
+  const ofAccount = createTries({ ...options, query, name: 'lockout', max: maxOfAccount });
+  const ofNetwork = createTries({ ...options, query, name: 'lockout-network', max: maxOfNetwork });
   const secret = options.shared?.secret ?? randomBytes(32);
 
   /** Returns a short key, however long the client's name is. */
@@ -79,6 +80,8 @@ export interface TriesOptions {
   /** Lets nodes count together; `undefined` means that this process counts alone. */
   readonly shared: SharedTries | undefined;
   readonly log: Pick<Logger, 'warn'>;
+  /** Queries the Redis of `shared`. Default: a function of its own. */
+  readonly query?: QueryBriefly | undefined;
 }
 
 export interface Tries {
@@ -102,13 +105,12 @@ const windowSeconds = 600;
 /** Largest number of keys in memory. Clients can make up keys, so a process forgets the least recently used. */
 const maxKeys = 100_000;
 
-export function createTries({ name, max, shared, log }: TriesOptions): Tries {
+export function createTries({ name, max, shared, ...options }: TriesOptions): Tries {
+  const { query = createQuery({ shared, ...options }) } = options;
   const own = createOwnCounts();
   const limit = { points: max, duration: windowSeconds };
   const everywhere =
     shared && new RateLimiterRedis({ ...limit, storeClient: shared.client, keyPrefix: `${shared.keyPrefix}${name}` });
-  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to share login attempts, counting locally');
-  const query = shared && createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 
   /** Counts in Redis. A lock-out by other nodes is copied, so that it holds here even if Redis fails. */
   async function countEverywhere(key: string): Promise<RateLimiterRes | undefined> {
@@ -137,6 +139,12 @@ export function createTries({ name, max, shared, log }: TriesOptions): Tries {
       };
     },
   };
+}
+
+function createQuery({ shared, log: nodeLog }: Pick<TriesOptions, 'shared' | 'log'>): QueryBriefly | undefined {
+  const log = neverDemoted(nodeLog);
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'failed to share login attempts, counting locally');
+  return shared && createBriefQuery({ commandTimeoutMs: shared.commandTimeoutMs, onFailure });
 }
 
 interface Count {

@@ -2,11 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { CacheError } from '@cistern/errors';
-import { createLogger } from '@cistern/telemetry';
+import { openLogInOutage } from '@cistern/telemetry/testing/open-log-in-outage';
 import { openRobotTokens } from './robot-tokens.ts';
 import { watchRobotTokens } from './watch-robots.ts';
-
-const log = createLogger({ level: 'error', formatter: 'json' });
 
 async function openStage(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -22,6 +20,7 @@ async function openStage(t: TestContext) {
     },
   };
   const tokens = openRobotTokens(memory);
+  const { log, messages } = openLogInOutage('store-unavailable');
   const watched = await watchRobotTokens({ store, log, now: () => clock.nowMs });
   t.after(() => watched.close());
   /** Advances time, and lets timers run. */
@@ -30,7 +29,7 @@ async function openStage(t: TestContext) {
     t.mock.timers.tick(ms);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { clock, state, tokens, watched, pass };
+  return { clock, state, tokens, watched, pass, messages };
 }
 
 test('a new token is found immediately, and a revoked one is not found after some seconds', async (t) => {
@@ -50,7 +49,7 @@ test('a new token is found immediately, and a revoked one is not found after som
 });
 
 test('known tokens stay valid for minutes without the store, and then none is', async (t) => {
-  const { tokens, watched, pass, state } = await openStage(t);
+  const { tokens, watched, pass, state, messages } = await openStage(t);
   await pass(2000);
   const { record } = await tokens.create({ name: 'ci', createdAtMs: 1 });
   assert.ok(await watched.find(record.id));
@@ -60,6 +59,7 @@ test('known tokens stay valid for minutes without the store, and then none is', 
   await pass(70_000);
   await assert.rejects(watched.find(record.id), { kind: 'store-unavailable' });
   await assert.rejects(watched.find('0000'), { kind: 'store-unavailable' });
+  assert.deepEqual(messages(), ['failed to read robot tokens, using cached ones'], 'one line, also during an outage');
   state.isUnavailable = false;
   await pass(5000);
   await pass(0);

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore } from '@cistern/blob-store';
 import { CacheError } from '@cistern/errors';
 import { openPoll } from '@cistern/runtime';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, neverDemoted } from '@cistern/telemetry';
 import type { Authentication } from '../authentication/authenticator.ts';
 import type { PasswordMethod, TokenMethod } from '../authentication/create-authenticator.ts';
 import { isExpired, isSecretOf, parseRobotToken, type RobotRecord, listRobotIds, readRobot } from './robot-tokens.ts';
@@ -69,9 +69,10 @@ const trustedForMs = 5 * 60_000;
 /** Resolves after the first read succeeded or failed. The caller closes the result. */
 export async function watchRobotTokens({
   store,
-  log,
+  log: nodeLog,
   now,
 }: WatchRobotsOptions): Promise<Robots & { close(): Promise<void> }> {
+  const log = neverDemoted(nodeLog);
   let known = new Map<string, RobotRecord>();
   let begunAtMs = -Infinity;
   let seenAtMs = -Infinity;

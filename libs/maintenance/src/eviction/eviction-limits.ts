@@ -4,7 +4,7 @@ import type { BlobStore } from '@cistern/blob-store';
 import type { NodeConfig } from '@cistern/config';
 import { type MinFree, minFreeBytes } from '@cistern/fills';
 import type { CacheIndex } from '@cistern/index';
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, neverDemoted } from '@cistern/telemetry';
 import type { ChooseAgedDeps } from './choose-victims.ts';
 
 export interface EvictionLimits {
@@ -44,8 +44,9 @@ const keepWantedMs = 2_000;
  */
 export function createReadLimits(
   { maxBytes, highShare, lowShare, minFree }: LimitSettings,
-  { store, log }: { readonly store: Pick<BlobStore, 'space'>; readonly log: Logger },
+  { store, log: nodeLog }: { readonly store: Pick<BlobStore, 'space'>; readonly log: Logger },
 ): ReadLimits {
+  const log = neverDemoted(nodeLog);
   let isUnreadable = false;
   const limitsOf = (mostBytes: number): EvictionLimits => ({
     mostBytes,

@@ -4,11 +4,11 @@ import type { BlobStore } from '@cistern/blob-store';
 import { createMemoryStore } from '@cistern/blob-store/memory';
 import { createTestIndex } from '@cistern/index/testing';
 import { CacheError } from '@cistern/errors';
-import { createLogger, createMetrics } from '@cistern/telemetry';
+import { createMetrics } from '@cistern/telemetry';
+import { openLogInOutage } from '@cistern/telemetry/testing/open-log-in-outage';
 import { until } from '@cistern/runtime/testing';
 import { decideOffline, readOfflineDecisions, openOfflineSwitch } from './open-offline-switch.ts';
 
-const log = createLogger({ level: 'error', formatter: 'json', destination: { write() {} } });
 const upstreams = [
   { name: 'docker.io', isOffline: false },
   { name: 'quay.io', isOffline: true },
@@ -17,6 +17,7 @@ const upstreams = [
 const publish = () => Promise.reject(new CacheError('index-unavailable', 'away'));
 
 function startParts(t: TestContext) {
+  const { log, messages } = openLogInOutage('store-unavailable');
   const store = createMemoryStore();
   const index = createTestIndex({ now: Date.now });
   const metrics = createMetrics({ upstreams: upstreams.map(({ name }) => name) });
@@ -25,7 +26,7 @@ function startParts(t: TestContext) {
     t.after(() => opened.close());
     return opened;
   };
-  return { store, index, metrics, open };
+  return { store, index, metrics, open, messages };
 }
 
 test('the configuration applies until an operator decides, for the cluster or for one upstream', async (t) => {
@@ -64,7 +65,7 @@ test('a decision can be made while the index is unavailable', async (t) => {
 });
 
 test('without the store, the configuration applies at startup, and later the last decision stays', async (t) => {
-  const { store, index, open } = startParts(t);
+  const { store, index, open, messages } = startParts(t);
   const faults = { isUnavailable: true };
   const failing: BlobStore = {
     ...store,
@@ -75,6 +76,11 @@ test('without the store, the configuration applies at startup, and later the las
   };
   const node = await open(failing);
   assert.deepEqual([node.isOffline('docker.io'), node.isOffline('quay.io')], [false, true]);
+  assert.deepEqual(
+    messages(),
+    ['upstream switched offline by operator or setting', 'failed to read offline switches, keeping last state'],
+    'an outage does not hide the lines',
+  );
   faults.isUnavailable = false;
   await decideOffline({ store, index }, { offline: true });
   await until(() => node.isOffline('docker.io'));

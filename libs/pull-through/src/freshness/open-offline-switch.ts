@@ -11,7 +11,7 @@ import { readJsonObject, writeJsonObject } from '@cistern/content';
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type CacheIndex, keepSubscribed } from '@cistern/index';
 import { openPoll } from '@cistern/runtime';
-import type { Logger, Metrics } from '@cistern/telemetry';
+import { type Logger, type Metrics, neverDemoted } from '@cistern/telemetry';
 import type { Upstream } from '@cistern/upstream';
 
 /** The topic on which a decision is announced to all nodes. */
@@ -44,7 +44,8 @@ const checkEveryMs = 10_000;
 
 /** Opens the switch. Resolves after the first read of the decisions, also if that read fails. The caller closes the switch. */
 export async function openOfflineSwitch(options: OfflineSwitchOptions) {
-  const { store, index, upstreams, log, metrics } = options;
+  const { store, index, upstreams, metrics } = options;
+  const log = neverDemoted(options.log);
   let decided: OfflineDecisions = { all: undefined, upstreams: new Map() };
   const reported = new Map<string, boolean>();
 

@@ -1,5 +1,5 @@
 // Loads the shared certificate, which any node can have ordered, for a server of this node.
-import type { Logger } from '@cistern/telemetry';
+import { type Logger, neverDemoted } from '@cistern/telemetry';
 import type { AlpnProof, Identity } from '../identity-files.ts';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
 import { type AcmeBoard, type AcmeState, type Proof, readProofs, readRecord } from './acme-state.ts';
@@ -23,7 +23,8 @@ const rereadMs = 60_000;
  * or the board is unavailable, it resolves to the last known certificate and proofs.
  */
 export function sharedIdentity(options: SharedIdentityOptions): () => Promise<Identity> {
-  const { state, board, provesByAlpn, readAuthorities, log, now } = options;
+  const { state, board, provesByAlpn, readAuthorities, now } = options;
+  const log = neverDemoted(options.log);
   let kept: { readonly pair: KeyPair; readonly fingerprint: string } | undefined;
   let readAtMs = -Infinity;
   /** The last logged problem, so that a continuing problem is logged only once. */

@@ -3,7 +3,7 @@
 // unavailable CA only delays it (decision 0031).
 import { createHash, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger, TlsMetrics } from '@cistern/telemetry';
+import { type Logger, neverDemoted, type TlsMetrics } from '@cistern/telemetry';
 import { describeKeyPair, type KeyPair } from '../key-pair.ts';
 import {
   type AcmeBoard,
@@ -69,6 +69,7 @@ export function startIssuer(options: IssuerOptions): Issuer {
     order: orderCertificate,
     sleep: pause,
     ...options,
+    log: neverDemoted(options.log),
     closing: closing.signal,
     notBeforeMs: 0,
   };
