@@ -4,13 +4,16 @@ import { basename } from 'node:path';
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { createUpload } from '../create-upload.ts';
 import { readBody } from '../read-body.ts';
-import { attempt } from './store-error.ts';
+import type { FileCalls } from './store-error.ts';
 
 /**
  * `path` must be an empty file. `place` turns the file into the blob; it is called again if the caller repeats
  * `complete`. No other process can resume the upload, because nothing records which regions of a file were written.
  */
-export function beginFsUpload(path: string, options: BlobUploadOptions, place: () => Promise<void>): BlobUpload {
+export function beginFsUpload(
+  { attempt }: FileCalls,
+  { path, place, ...options }: BlobUploadOptions & { readonly path: string; readonly place: () => Promise<void> },
+): BlobUpload {
   return createUpload(options, {
     id: basename(path),
     async put(number, body, signal) {

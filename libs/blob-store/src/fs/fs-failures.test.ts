@@ -4,9 +4,10 @@ import { mkdir, readdir, rm, truncate, utimes, writeFile, chmod } from 'node:fs/
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { isCacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
+import { until } from '@cistern/runtime/testing';
 import { assertSameBytes, collect, openReader, readToEnd, storeSample } from '../conformance/sample-blob.ts';
 import { blobKey } from '../key-layout.ts';
 import { bodyOf, putBytes } from '../put-bytes.ts';
@@ -21,8 +22,9 @@ async function countDescriptors(): Promise<number> {
   return (await readdir('/dev/fd')).length;
 }
 
-async function spooled(root: string): Promise<string[]> {
-  return readdir(join(root, 'cistern', 'spool'));
+/** Resolves when the spool has only these files. After a failed call a probe writes another one, and removes it soon. */
+async function untilSpooled(root: string, files: readonly string[]): Promise<void> {
+  await until(async () => isDeepStrictEqual(await readdir(join(root, 'cistern', 'spool')), files));
 }
 
 test('a directory without permission is a failure and never a miss', async (t) => {
@@ -68,7 +70,7 @@ test('a blob for which the disk has no space is rejected and leaves no trace', a
   ]);
   assert.match(stdout, /^store-unavailable: The store cannot write a blob: .*EFBIG/);
   assert.deepEqual(await collect(store.list()), []);
-  assert.deepEqual(await spooled(root), []);
+  await untilSpooled(root, []);
 });
 
 test('a key that is a directory, or is below an object, rejects and changes nothing', async (t) => {
@@ -83,7 +85,7 @@ test('a key that is a directory, or is below an object, rejects and changes noth
   ])
     await assert.rejects(call, isUnavailable);
   assert.deepEqual(await collect(store.listObjects('cistern/')), ['cistern/a/b']);
-  assert.deepEqual(await spooled(root), []);
+  await untilSpooled(root, []);
 });
 
 test('a blob that cannot be moved to its path is rejected and leaves no trace', async (t) => {
@@ -92,12 +94,12 @@ test('a blob that cannot be moved to its path is rejected and leaves no trace', 
   const path = join(root, blobKey(digestOf(bytes)));
   await mkdir(join(path, 'in the way'), { recursive: true });
   await assert.rejects(putBytes(store, digestOf(bytes), bytes), isUnavailable);
-  assert.deepEqual(await spooled(root), []);
+  await untilSpooled(root, []);
   // After a rejection the spool file of a finished fill stays, for another attempt.
   const { spoolDirectory = '', adoptFile } = store;
   await writeFile(join(spoolDirectory, 'fill'), bytes);
   await assert.rejects(async () => adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill')), isUnavailable);
-  assert.deepEqual(await spooled(root), ['fill']);
+  await untilSpooled(root, ['fill']);
   await rm(path, { recursive: true });
   await adoptFile?.(digestOf(bytes), join(spoolDirectory, 'fill'));
   assert.deepEqual(await store.stat(digestOf(bytes)), { size: bytes.length });
@@ -119,11 +121,11 @@ test('an upload whose file cannot be moved to its path can complete later, and l
   await assert.rejects(aborted.complete(), isUnavailable);
   await assert.rejects(upload.complete(), isUnavailable);
   await aborted.abort();
-  assert.deepEqual(await spooled(root), [upload.id]);
+  await untilSpooled(root, [upload.id]);
   await rm(path, { recursive: true });
   await upload.complete();
   assert.deepEqual(await store.stat(digest), { size: 4 });
-  assert.deepEqual(await spooled(root), []);
+  await untilSpooled(root, []);
 });
 
 test('unfinished files are not objects', async (t) => {
@@ -177,5 +179,5 @@ test('spool files of a dead process are removed at the next start', async (t) =>
   await utimes(join(spoolDirectory, 'abandoned'), twoHoursAgo, twoHoursAgo);
   const next = await openFsStore({ root, log: console });
   await next.close();
-  assert.deepEqual(await spooled(root), ['in-use']);
+  await untilSpooled(root, ['in-use']);
 });

@@ -17,8 +17,10 @@ import {
 } from '../key-layout.ts';
 import { orBodyError, readBody } from '../read-body.ts';
 import { readDiskSpace } from '../read-disk-space.ts';
-import { openSpool, type StoreLog, syncDirectory } from './open-spool.ts';
-import { attempt, attemptIfPresent, hasCode, toStoreError } from './store-error.ts';
+import type { StoreLog } from '../watch-store-outage.ts';
+import { openSpool, syncDirectory } from './open-spool.ts';
+import { createFileCalls, type FileCalls, hasCode, toStoreError } from './store-error.ts';
+import { watchDirectory } from './watch-directory.ts';
 
 export interface FsStoreOptions {
   /**
@@ -36,7 +38,16 @@ const removalsAtOnce = 8;
 export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Promise<BlobStore> {
   const root = resolve(givenRoot);
   const spoolDirectory = join(root, 'cistern', 'spool');
-  const spool = await attempt('use its directory', () => openSpool(spoolDirectory, log));
+  const spool = await openSpool(spoolDirectory, log).catch((error: unknown) => {
+    throw toStoreError(error, 'use its directory');
+  });
+  const probe = async () =>
+    spool.check().catch((error: unknown) => {
+      throw toStoreError(error, 'be written and read');
+    });
+  const watch = watchDirectory({ root, log, probe });
+  const calls = createFileCalls(watch.failed);
+  const { attempt, attemptIfPresent } = calls;
 
   function pathOf(digest: Digest): string {
     return join(root, blobKey(digest));
@@ -68,14 +79,14 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       return found && { size: found.size };
     },
     async open(digest, range) {
-      return attemptIfPresent('open a blob', async () => openReader(pathOf(digest), digest, range));
+      return attemptIfPresent('open a blob', async () => openReader(calls, pathOf(digest), digest, range));
     },
     async put(digest, body, signal) {
       const writing = attempt('write a blob', () => spool.write(pathOf(digest), readBody(body, signal)));
       await orBodyError(untilAborted(writing, signal));
     },
     async beginUpload(digest, options) {
-      return attempt('begin the upload of a blob', () => spool.beginUpload(pathOf(digest), options));
+      return attempt('begin the upload of a blob', () => spool.beginUpload(calls, pathOf(digest), options));
     },
     remove,
     async removeAll(digests) {
@@ -97,7 +108,7 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       if (moved) await rmdir(dirname(path)).catch(() => undefined);
       return moved ?? false;
     },
-    list: (shard) => listBlobFiles(join(root, blobsPrefix), shard),
+    list: (shard) => listBlobFiles(calls, join(root, blobsPrefix), shard),
     async adoptFile(digest, path) {
       if (dirname(resolve(path)) !== spoolDirectory)
         throw new TypeError(`${JSON.stringify(path)} is not in the spool directory`);
@@ -128,13 +139,14 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
       return removed ?? false;
     },
     async *listObjects(prefix) {
-      yield* walk(join(root, ...parseObjectPrefix(prefix)), prefix, spoolDirectory);
+      yield* walk(calls, join(root, ...parseObjectPrefix(prefix)), { prefix, except: spoolDirectory });
     },
 
     space: () => attempt('read its free space', () => readDiskSpace(root)),
     check: () => attempt('be written and read', spool.check),
     async close() {
       spool.close();
+      await watch.close();
     },
   };
 }
@@ -143,15 +155,20 @@ export async function openFsStore({ root: givenRoot, log }: FsStoreOptions): Pro
  * Yields the keys of all files below `directory`, except files below `except`. Each key is `prefix` and the path in
  * `directory`.
  */
-async function* walk(directory: string, prefix: string, except: string): AsyncGenerator<string> {
+async function* walk(
+  calls: FileCalls,
+  directory: string,
+  { prefix, except }: { readonly prefix: string; readonly except: string },
+): AsyncGenerator<string> {
   if (directory === except) return;
   try {
     for await (const entry of await opendir(directory)) {
-      if (entry.isDirectory()) yield* walk(join(directory, entry.name), `${prefix}${entry.name}/`, except);
+      if (entry.isDirectory())
+        yield* walk(calls, join(directory, entry.name), { prefix: `${prefix}${entry.name}/`, except });
       else if (entry.isFile()) yield `${prefix}${entry.name}`;
     }
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its objects');
+    if (!hasCode(error, 'ENOENT')) throw calls.failure(error, 'list its objects');
   }
 }
 
@@ -159,11 +176,16 @@ async function* walk(directory: string, prefix: string, except: string): AsyncGe
  * Opens a reader of one blob file. The file stays open, so the reader still works if the blob is removed or replaced.
  * Rejects with the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
  */
-async function openReader(path: string, digest: Digest, range: ByteRange | undefined): Promise<BlobReader> {
+async function openReader(
+  calls: FileCalls,
+  path: string,
+  digest: Digest,
+  range: ByteRange | undefined,
+): Promise<BlobReader> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    return createReader(file, { digest, size, ...checkRange(digest, size, range) });
+    return createReader(calls, file, { digest, size, ...checkRange(digest, size, range) });
   } catch (error) {
     await file.close();
     throw error;
@@ -175,6 +197,7 @@ async function openReader(path: string, digest: Digest, range: ByteRange | undef
  * `fs.read` on a file descriptor is not faster in Node 26.
  */
 function createReader(
+  { attempt }: FileCalls,
   file: FileHandle,
   { digest, size, start, endExclusive }: Interval & { readonly digest: Digest; readonly size: number },
 ): BlobReader {
@@ -216,29 +239,32 @@ function createReader(
  * Yields the blobs in distribution's directories one by one, because a cache may contain millions of blobs. Skips all
  * other entries. `directory` contains one directory for each algorithm; `shard` is the first two digits of a digest.
  */
-async function* listBlobFiles(directory: string, shard?: string): AsyncGenerator<StoredBlob> {
+async function* listBlobFiles(calls: FileCalls, directory: string, shard?: string): AsyncGenerator<StoredBlob> {
   for (const algorithm of algorithms) {
-    for await (const prefix of shard === undefined ? entriesOf(join(directory, algorithm)) : [shard]) {
-      for await (const hex of entriesOf(join(directory, algorithm, prefix))) {
+    for await (const prefix of shard === undefined ? entriesOf(calls, join(directory, algorithm)) : [shard]) {
+      for await (const hex of entriesOf(calls, join(directory, algorithm, prefix))) {
         const digest = `${algorithm}:${hex}`;
         if (!isDigest(digest) || !hex.startsWith(prefix) || prefix.length !== 2) continue;
-        const found = await statFile(join(directory, algorithm, prefix, hex, 'data'));
+        const found = await statFile(calls, join(directory, algorithm, prefix, hex, 'data'));
         if (found !== undefined) yield { digest, size: found.size, modifiedAtMs: found.mtimeMs };
       }
     }
   }
 }
 
-async function statFile(path: string): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
+async function statFile(
+  { attemptIfPresent }: FileCalls,
+  path: string,
+): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
   const found = await attemptIfPresent('list its blobs', async () => stat(path));
   return found?.isFile() ? found : undefined;
 }
 
-async function* entriesOf(directory: string): AsyncGenerator<string> {
+async function* entriesOf({ failure }: FileCalls, directory: string): AsyncGenerator<string> {
   try {
     for await (const { name } of await opendir(directory)) yield name;
   } catch (error) {
     // The directory does not exist, or was removed during the listing.
-    if (!hasCode(error, 'ENOENT')) throw toStoreError(error, 'list its blobs');
+    if (!hasCode(error, 'ENOENT')) throw failure(error, 'list its blobs');
   }
 }

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { createSingleFlight } from '@cistern/runtime';
 import type { BlobUpload, BlobUploadOptions } from '../blob-store.ts';
 import { beginFsUpload } from './begin-fs-upload.ts';
-import { hasCode } from './store-error.ts';
+import type { StoreLog } from '../watch-store-outage.ts';
+import { type FileCalls, hasCode } from './store-error.ts';
 
 /** Images may be private, so other users of the machine must not read them. */
 const fileMode = 0o600;
@@ -23,14 +24,9 @@ const maxAttempts = 20;
  */
 const abandonedAfterMs = 3_600_000;
 
-/** The part of a logger that the store needs. Fields come first, then a constant message. */
-export interface StoreLog {
-  warn(fields: object, message: string): void;
-}
-
 /**
  * Creates the directory, and removes abandoned files from it now and each hour. The functions of the spool reject with
- * the file system's own errors; an upload rejects with `store-unavailable`. The caller closes the spool.
+ * the file system's own errors; an upload rejects as its `calls` do. The caller closes the spool.
  */
 export async function openSpool(directory: string, log: StoreLog) {
   /** Directories that are being created. Concurrent calls for one directory wait until it is synced to disk. */
@@ -101,10 +97,10 @@ export async function openSpool(directory: string, log: StoreLog) {
   return {
     place,
     adopt,
-    async beginUpload(target: string, options: BlobUploadOptions): Promise<BlobUpload> {
+    async beginUpload(calls: FileCalls, target: string, options: BlobUploadOptions): Promise<BlobUpload> {
       const path = join(directory, randomUUID());
       await (await open(path, 'wx', fileMode)).close();
-      return beginFsUpload(path, options, () => adopt(path, target));
+      return beginFsUpload(calls, { ...options, path, place: () => adopt(path, target) });
     },
     /** Writes `target`, replacing an existing file. */
     async write(target: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheError } from '@cistern/errors';
-import { attempt, attemptIfPresent } from './store-error.ts';
+import { createFileCalls } from './store-error.ts';
+
+const { attempt, attemptIfPresent } = createFileCalls(() => {});
 
 const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: 'write' });
 

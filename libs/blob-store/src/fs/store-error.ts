@@ -16,35 +16,54 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'its file system is read-only',
 };
 
-/**
- * Runs `action` and turns a file system error into CacheError `store-unavailable`. `doing` is a phrase such as "read a
- * blob".
- */
-export async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw toStoreError(error, doing);
-  }
+/** An error of the file system. Other errors of the same kind have other causes, such as a limit. */
+export class FileError extends CacheError {}
+
+/** Runs calls of the file system. `doing` is a phrase such as "read a blob". */
+export interface FileCalls {
+  /** Turns a file system error into a FileError, which is CacheError `store-unavailable`. */
+  attempt<T>(doing: string, action: () => Promise<T>): Promise<T>;
+  /** Like `attempt`, but returns `undefined` if the file does not exist. */
+  attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined>;
+  /** Returns a FileError for an error of a system call. Returns any other error unchanged. */
+  failure(thrown: unknown, doing: string): unknown;
 }
 
-/** Like `attempt`, but returns `undefined` if the file does not exist. */
-export async function attemptIfPresent<T>(doing: string, action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw toStoreError(error, doing);
+/** `onFailure` is called with each FileError before the call rejects. */
+export function createFileCalls(onFailure: (error: FileError) => void): FileCalls {
+  function failure(thrown: unknown, doing: string): unknown {
+    const error = toStoreError(thrown, doing);
+    if (error instanceof FileError) onFailure(error);
+    return error;
   }
+
+  return {
+    async attempt(doing, action) {
+      try {
+        return await action();
+      } catch (error) {
+        throw failure(error, doing);
+      }
+    },
+    async attemptIfPresent(doing, action) {
+      try {
+        return await action();
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return undefined;
+        throw failure(error, doing);
+      }
+    },
+    failure,
+  };
 }
 
-/** Returns a CacheError for an error of a system call. Returns any other error unchanged. */
+/** Returns a FileError for an error of a system call. Returns any other error unchanged. */
 export function toStoreError(thrown: unknown, doing: string): unknown {
   const error = firstOf(thrown);
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const reason = reasons[code] ?? 'its file system reports an error';
-  return new CacheError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
+  return new FileError('store-unavailable', `The store cannot ${doing}: ${reason} (${code}).`, {
     detail: { code },
     retryable: true,
     cause: error,
