@@ -61,14 +61,21 @@ A line for people has the local time, the level unless it is \`info\`, the messa
 - **\`log.hits\`** samples hits or leaves them out. A sampled line has its share: \`hits=1%\` stands for a hundred hits. Misses and failures are
   always logged. Use the [metrics](metrics.md) to count.
 - **Tools that read access logs** get the combined format of registry:2 with \`log.accesslog.disabled: false\`. Its line replaces the line of the
-  request, with each \`log.formatter\`. Requests with a level above \`info\` have both.
+  request, with each \`log.formatter\`. A request at \`warn\` or \`error\` has both lines. A success and a 4xx have only that of the access log,
+  unless \`log.level\` is \`debug\`.
 
 ## Outages
 
 - An outage of the index, the store or an upstream is one line when it begins, one in each minute, and one when it ends.
 - All lines of an outage are \`warn\`, also the last one. So a filter by level shows both ends. The same is true for other recoveries.
-- Consequences of an outage are not logged. The lines of the outage count them: \`failures\` failed, and \`skipped\` were not tried. With
-  \`log.level: debug\` they are logged. Requests always have their line.
+- **Consequences of an outage are lowered to \`debug\`**: warnings and errors whose \`err\` comes from the part that is away. The lines of the outage
+  count them: \`failures\` failed, and \`skipped\` were not tried.
+- Other lines keep their level during an outage: requests, errors with another cause, and messages that are written only once.
+- To see the consequences, too, set \`log.level: debug\`. [A reload](operations.md#reload-the-configuration) applies it without a restart.
+
+| begins | goes on, once a minute | ends |
+|---|---|---|
+RECOVERIES
 
 ## Words
 
@@ -93,6 +100,16 @@ The field \`err\` has the error with its kind and its cause. In the lines of an 
 
 | field | value |
 |---|---|`;
+
+/** The first line of a state, the line of each minute if there is one, and the lines that end it. */
+const recoveries = [
+  ['index unavailable, falling back to memory and store', 'index still unavailable', ['index available again']],
+  ['store unavailable', 'store still unavailable', ['store available again']],
+  ['circuit breaker opened', 'circuit breaker still open', ['circuit breaker closed', 'circuit breaker half-open']],
+  ['upstream credentials rejected or unreadable', undefined, ['upstream credentials accepted again']],
+  ['pull budget exhausted, serving cached tags stale', undefined, ['pull budget recovered']],
+  ['upstream switched offline by operator or setting', undefined, ['upstream switched online by operator or setting']],
+];
 
 /** Fields of several messages, and those whose name does not explain them. */
 const descriptions = {
@@ -145,7 +162,18 @@ export function describeLog(messages) {
   for (const message of messages) rowsOf[partOf(message.path)].push(message);
   const tables = Object.entries(rowsOf).map(([title, rows]) => `## ${title}\n\n${table(rows)}`);
   const fields = Object.entries(descriptions).map(([field, text]) => `| \`${field}\` | ${text} |`);
-  return `${[[introduction, ...fields].join('\n'), ...tables].join('\n\n')}\n`;
+  const opening = introduction.replace('RECOVERIES', recoveryRows(messages).join('\n'));
+  return `${[[opening, ...fields].join('\n'), ...tables].join('\n\n')}\n`;
+}
+
+function recoveryRows(messages) {
+  const known = new Set(messages.map(({ message }) => message));
+  const unknown = recoveries.flat(2).find((message) => message !== undefined && !known.has(message));
+  if (unknown !== undefined) throw new Error(`No log message is "${unknown}". Correct the list of recoveries.`);
+  return recoveries.map(([begins, lasts, ends]) => {
+    const cells = [begins, lasts, ...ends].map((message) => (message === undefined ? '' : `\`${message}\``));
+    return `| ${cells[0]} | ${cells[1]} | ${cells.slice(2).join(', ')} |`;
+  });
 }
 
 /** The part with the longest folder that has the file. */

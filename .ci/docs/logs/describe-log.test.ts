@@ -14,16 +14,40 @@ const described = [
   'step part isComplete seconds failures skipped'.split(' '),
   'aside key warning listener reason problem'.split(' '),
 ].map((fields) => ({ ...message, message: 'all fields', fields }));
+const recoveries = [
+  'index unavailable, falling back to memory and store',
+  'index still unavailable',
+  'index available again',
+  'store unavailable',
+  'store still unavailable',
+  'store available again',
+  'circuit breaker opened',
+  'circuit breaker still open',
+  'circuit breaker closed',
+  'circuit breaker half-open',
+  'upstream credentials rejected or unreadable',
+  'upstream credentials accepted again',
+  'pull budget exhausted, serving cached tags stale',
+  'pull budget recovered',
+  'upstream switched offline by operator or setting',
+  'upstream switched online by operator or setting',
+].map((text) => ({ ...message, message: text, fields: [] }));
+const all = [...described, ...recoveries];
 
 test('a message of several places is one row with all levels and fields', () => {
-  const page = describeLog([...described, message, { ...message, levels: ['warn'], fields: ['err'] }]);
+  const page = describeLog([...all, message, { ...message, levels: ['warn'], fields: ['err'] }]);
   assert.match(page, /\n\| warn, info \| `store is here` \| `bucket`, `err` \|\n/);
 });
 
 test('a package that belongs to no part is an error that names the file', () => {
-  assert.throws(() => describeLog([...described, { ...message, path: 'libs/new/src/a.ts' }]), /libs\/new\/src\/a\.ts/);
+  assert.throws(() => describeLog([...all, { ...message, path: 'libs/new/src/a.ts' }]), /libs\/new\/src\/a\.ts/);
 });
 
 test('a description of a field that no message has is an error', () => {
   assert.throws(() => describeLog([message]), /Remove its description/);
+});
+
+test('a recovery that no code logs is an error', () => {
+  assert.match(describeLog(all), /\| `store unavailable` \| `store still unavailable` \| `store available again` \|/);
+  assert.throws(() => describeLog(all.slice(0, -1)), /No log message is "upstream switched online/);
 });

@@ -18,7 +18,7 @@ interface PinoParts {
 export interface RequestLogOptions {
   /**
    * Writes a line in the combined log format. The line has no line break. Unset means that requests are written to the log. If
-   * it is set, the log has only the requests that failed.
+   * it is set, the log has only the requests at `warn` and `error`, and at level `debug` each request.
    */
   readonly accessLog?: ((line: string) => void) | undefined;
   /** The percentage of hits that are written, from 0 to 100. Other requests are always written. Default: 100. */

@@ -16,7 +16,7 @@ export const logSection = section('The log on standard output.', {
   ).prefault('all'),
   accesslog: section('The combined log format, as registry:2 writes it, for tools that read access logs.', {
     disabled: flag(
-      '`false` writes each request in the combined log format instead of `log.formatter`. A request that failed has both lines.',
+      '`false` writes each request in the combined log format instead of `log.formatter`. A request that is logged as `warn` or `error` has both lines.',
     ).prefault('true'),
   }),
 });
