@@ -5,7 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { runCommand } from '@cistern/cli/testing/start-command';
-import { freePort, startDockerRegistry, startRedis, startS3 } from '@cistern/test-servers';
+import { startNode } from '@cistern/cli/testing/start-node';
+import { freePort, makeCertificateFiles, startDockerRegistry, startRedis, startS3 } from '@cistern/test-servers';
 import { Client } from 'minio';
 import { openIssuer } from '../src/open-issuer.ts';
 import { openDirectory, openUpstream } from '../src/open-stage.ts';
@@ -133,4 +134,37 @@ test('issuers publish keys, and token servers answer', async (t) => {
   assert.equal(code, 1);
   assert.match(lines.join('\n'), /^ok auth\.oidc\.one http:\/\/\S+ publishes 1 key$/m);
   assert.match(lines.join('\n'), /^FAIL auth\.oidc\.two .* Check auth\.oidc\.two\.issuer and ca\.$/m);
+});
+
+test('the addresses of running nodes are those of Cistern', async (t) => {
+  const directory = await openDirectory(t);
+  const { certFile: certificate, keyFile: key } = await makeCertificateFiles(directory);
+  const redis = await startRedis();
+  t.after(() => redis.close());
+  const file = join(directory, 'cluster.yml');
+  const ports = await Promise.all(Array.from({ length: 4 }, () => freePort()));
+  const [addr = '', debug, fills, admin] = ports.map((port) => `127.0.0.1:${port}`);
+  const config = {
+    offline: true,
+    http: { addr, debug: { addr: debug }, tls: { certificate, key } },
+    admin: { addr: admin },
+    worker: { addr: fills, spool: { directory: join(directory, 'spool') } },
+    redis: { addrs: [`127.0.0.1:${redis.port}`] },
+    cluster: { secret: 'x'.repeat(32) },
+    storage: s3Config(`deep-${randomUUID()}`, { createbucket: true }),
+  };
+  await writeFile(file, JSON.stringify(config));
+  // One command runs a frontend and a worker; the admin node has no health endpoint of its own here.
+  const serve = await startNode('serve', file, {});
+  t.after(() => serve.stop());
+  const adminFile = join(directory, 'admin.yml');
+  await writeFile(adminFile, JSON.stringify({ ...config, http: { ...config.http, debug: { addr: '' } } }));
+  const operators = await startNode('admin', adminFile, {});
+  t.after(() => operators.stop());
+  const { stdout } = await runCommand(['check-config', '--deep', file]);
+  for (const setting of ['http.addr', 'http.debug.addr', 'worker.addr', 'admin.addr'])
+    assert.match(
+      stdout,
+      new RegExp(`^ok +${setting.replaceAll('.', '\\.')} +\\S+ is in use by a running node of Cistern$`, 'm'),
+    );
 });

@@ -28,14 +28,23 @@ export async function checkS3Bucket(options: CheckS3Options): Promise<boolean> {
   }
 }
 
-/** Writes, reads and removes a small object. Rejects with `store-unavailable`. */
+/**
+ * Writes, reads and removes a small object. Rejects with `store-unavailable`. After a failure it removes the object too, if the
+ * server allows it. A write that failed may have succeeded on the server.
+ */
 export async function writeAndRead({ attempt, prompt, name: bucketName, locate }: S3Bucket): Promise<void> {
   const name = locate(`cistern/checks/${randomUUID()}`);
   const bytes = randomBytes(64);
-  await attempt('be written', async () => prompt.putObject(bucketName, name, bytes));
-  await attempt('be read', async () => {
-    const read = await readWholeBody((await prompt.getObject(bucketName, name)) as IncomingMessage);
-    if (!read.equals(bytes)) throw new Error('the S3 server returned bytes that differ from the written bytes');
-  });
-  await attempt('remove an object', async () => prompt.removeObject(bucketName, name));
+  const remove = async () => prompt.removeObject(bucketName, name);
+  try {
+    await attempt('be written', async () => prompt.putObject(bucketName, name, bytes));
+    await attempt('be read', async () => {
+      const read = await readWholeBody((await prompt.getObject(bucketName, name)) as IncomingMessage);
+      if (!read.equals(bytes)) throw new Error('the S3 server returned bytes that differ from the written bytes');
+    });
+  } catch (error) {
+    await remove().catch(() => {});
+    throw error;
+  }
+  await attempt('remove an object', remove);
 }

@@ -3,11 +3,12 @@
 import { existsSync } from 'node:fs';
 import { adminAuthorization, adminSocketPath } from '@cistern/operations/admin-access';
 import { type Config, ConfigError } from '@cistern/config';
+import { isLoopbackName } from '@cistern/runtime';
 import { readAuthority } from '../http/trusted-authorities.ts';
 import { type DataOptions, defaultRootDirectory, readConfig, readConfigAgain } from '../node/read-config.ts';
 import { CommandError } from '../terminal/command-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { type Login, readLogins } from './logins.ts';
+import { findLogins, type FoundLogins, type Login } from './logins.ts';
 
 export interface AdminOptions extends DataOptions {
   readonly url?: string;
@@ -37,13 +38,26 @@ export function chooseTarget(options: AdminOptions, terminal: Pick<Terminal, 'en
   const isLocal = options.config !== undefined || options.data !== undefined;
   const url = options.url ?? (isLocal ? undefined : env['CISTERN_URL'] || undefined);
   if (url !== undefined) return remoteTarget(parseOrigin(url), options, env);
-  const current = isLocal || env['REGISTRY_CONFIGURATION_PATH'] ? undefined : readLogins(env).current;
+  const current = isLocal || env['REGISTRY_CONFIGURATION_PATH'] ? undefined : currentServer(terminal);
   if (current === undefined) return localTarget(readConfig(options.config, env, options), options);
-  if (existsSync(adminSocketPath(localDefaults(env)) ?? ''))
+  if (runsHere(env))
     terminal.stderr.write(
       `note: this is the cache at ${current}, where you are logged in. For the cache on this machine, pass --data ${defaultRootDirectory(env)}\n`,
     );
   return remoteTarget(current, options, env);
+}
+
+/** Returns the server of the last login. Unreadable logins are an error only if no cache runs on this machine. */
+function currentServer({ env, stderr }: Pick<Terminal, 'env' | 'stderr'>): string | undefined {
+  const { current, failure } = findLogins(env);
+  if (failure === undefined) return current;
+  if (!runsHere(env)) throw failure;
+  stderr.write(`warning: ${failure.message} This is the cache on this machine.\n`);
+  return undefined;
+}
+
+function runsHere(env: Terminal['env']): boolean {
+  return existsSync(adminSocketPath(localDefaults(env)) ?? '');
 }
 
 function localDefaults(env: Terminal['env']): Pick<Config, 'redis' | 'storage'> {
@@ -70,30 +84,48 @@ function withoutUser(text: string): string {
   return text.replace(/\/\/[^/]*@/, '//');
 }
 
-/** Uses the login at the server. Without a login, or with `--config`, uses the cluster's secret of the configuration. */
+/** Uses the login at the server. Without a login, or with `--config`, uses the secret of a configuration. */
 function remoteTarget(origin: string, options: AdminOptions, env: Terminal['env']): AdminTarget {
-  const login = options.config === undefined ? readLogins(env).servers[origin] : undefined;
-  const authorization = login === undefined ? clusterAuthorization(options, env) : basicAuthorization(login);
+  const { servers, failure }: FoundLogins = options.config === undefined ? findLogins(env) : { servers: {} };
+  const login = servers[origin];
+  const authorization = login === undefined ? clusterAuthorization(origin, options, env) : basicAuthorization(login);
   const ca = options.ca === undefined ? login?.ca : readAuthority(options.ca);
   const remedy =
     login === undefined
-      ? `Run "cistern login ${origin}".`
+      ? (failure?.message ?? `Run "cistern login ${origin}".`)
       : `This was the password of ${login.user}. Run "cistern login ${origin}" again.`;
   return { name: `The admin server at ${origin}`, address: { origin }, authorization, ca, remedy };
 }
 
 /**
- * A configuration is only needed if `--config` names it. Another one may be broken, or that of another cache. So its secret is sent
- * only to a server that `--url` names.
+ * Returns the credentials of a configuration for `origin`. The configuration of the environment may be that of another
+ * cache, or broken. So its secret is sent only to this machine and to its own `admin.addr`, and only with `--url`. The secret of
+ * `--config` is sent elsewhere too, but only encrypted. Throws `CommandError` if the connection is not.
  */
-function clusterAuthorization(options: AdminOptions, env: Terminal['env']): string | undefined {
-  if (options.config === undefined && options.url === undefined) return undefined;
+function clusterAuthorization(origin: string, options: AdminOptions, env: Terminal['env']): string | undefined {
+  const { config: file, url } = options;
+  if (file === undefined && url === undefined) return undefined;
+  let config: Config;
   try {
-    return adminAuthorization(readConfigAgain(options.config, env, options));
+    config = readConfigAgain(file, env, options);
   } catch (error) {
-    if (options.config === undefined && error instanceof ConfigError) return undefined;
+    if (file === undefined && error instanceof ConfigError) return undefined;
     throw error;
   }
+  const authorization = adminAuthorization(config);
+  const isOwn = isLoopbackName(new URL(origin).hostname) || origin === originOf(config.admin);
+  if (isOwn || authorization === undefined) return authorization;
+  if (file === undefined) return undefined;
+  if (isEncrypted(origin)) return authorization;
+  throw new CommandError(
+    `${origin} is not encrypted, so others could read the credentials of the cluster on their way. Use https://, for example of a proxy in front of admin.addr. On a trusted network, run "cistern login --insecure ${origin}" instead of passing --config.`,
+  );
+}
+
+/** Returns true if nobody can read what is sent to `origin` on its way: by TLS, or because it stays on this machine. */
+export function isEncrypted(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === 'https:' || isLoopbackName(hostname);
 }
 
 export function basicAuthorization({ user, password }: Pick<Login, 'user' | 'password'>): string {
@@ -110,6 +142,8 @@ function localTarget(config: Config, options: AdminOptions): AdminTarget {
   if (socketPath !== undefined)
     return { name: `The cache at ${socketPath}`, address: { socketPath }, authorization: undefined, remedy };
   const origin = originOf(config.admin);
+  if (origin === undefined)
+    throw new CommandError('admin.addr is "", so there is no admin server. Set admin.addr, or pass --url.');
   const ca = options.ca === undefined ? undefined : readAuthority(options.ca);
   return {
     name: `The admin server at ${origin}`,
@@ -120,10 +154,10 @@ function localTarget(config: Config, options: AdminOptions): AdminTarget {
   };
 }
 
-function originOf({ address }: Config['admin']): string {
-  if (address === undefined)
-    throw new CommandError('admin.addr is "", so there is no admin server. Set admin.addr, or pass --url.');
+/** Returns `undefined` if there is no admin server. */
+function originOf({ address }: Config['admin']): string | undefined {
+  if (address === undefined) return undefined;
   const { host, port } = address;
   const name = host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  return new URL(`http://${name.includes(':') ? `[${name}]` : name}:${port}`).origin;
 }

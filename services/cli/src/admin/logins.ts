@@ -30,8 +30,23 @@ export function loginsPath(env: Environment): string {
   return join(base, 'cistern', 'logins.json');
 }
 
+/** The logins, and the reason if the file of logins cannot be read. */
+export interface FoundLogins extends Logins {
+  readonly failure?: CommandError;
+}
+
 /** Returns no logins if there is no file. Throws `CommandError` if the file cannot be read. */
 export function readLogins(env: Environment): Logins {
+  const { failure, ...logins } = findLogins(env);
+  if (failure !== undefined) throw failure;
+  return logins;
+}
+
+/**
+ * Returns no logins if there is no file, or if it cannot be read. With `sudo -u`, for example, `HOME` can be the directory of
+ * another user, whose logins are not needed. Throws `CommandError` if the file is not one of logins.
+ */
+export function findLogins(env: Environment): FoundLogins {
   const path = loginsPath(env);
   let text: string;
   try {
@@ -39,7 +54,8 @@ export function readLogins(env: Environment): Logins {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { servers: {} };
-    throw new CommandError(`The logins in ${path} cannot be read (${code}). Make the file readable, or remove it.`);
+    const message = `The logins in ${path} cannot be read (${code}). Make the file readable, or set HOME to your own directory.`;
+    return { servers: {}, failure: new CommandError(message) };
   }
   try {
     const { current, servers } = JSON.parse(text) as Partial<Logins>;

@@ -122,26 +122,56 @@ async function listen(t: TestContext, server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('an address in use fails, unless a node of this configuration runs', async (t) => {
+test('an address in use fails, unless Cistern answers at that address', async (t) => {
   const { check } = await open(t);
-  const addr = await listen(
+  const silent = await listen(
     t,
     createServer((socket) => socket.destroy()),
   );
   const health = await listen(
     t,
-    createHttpServer((_request, response) => response.writeHead(503).end('{"failing":{}}')),
+    createHttpServer((_request, response) => response.writeHead(503).end('{"draining":false,"failing":{}}')),
   );
-  const http = { addr, debug: { addr: '' } };
-  const taken = await check({ http });
-  assert.match(taken.of('http.addr'), /^fail 127\.0\.0\.1:\d+ is in use\. Stop the program that listens there/);
+  const registry = { 'docker-distribution-api-version': 'registry/2.0' };
+  const other = await listen(
+    t,
+    createHttpServer((_request, response) => response.writeHead(200, registry).end('{}')),
+  );
+  const cache = await listen(
+    t,
+    createHttpServer(({ headers }, response) =>
+      response.writeHead(401, { ...registry, 'x-request-id': headers['x-request-id'] }).end(),
+    ),
+  );
+  const debug = { addr: health };
+  const taken = await check({ http: { addr: silent, debug }, admin: { addr: other } });
+  assert.match(taken.of('http.debug.addr'), /^ok 127\.0\.0\.1:\d+ is in use by a running node of Cistern$/);
+  assert.equal(
+    taken.of('http.addr'),
+    `fail ${silent} is in use by a program that does not answer as Cistern. Stop that program, or set http.addr to another port.`,
+  );
+  assert.match(taken.of('admin.addr'), /^fail \S+ is in use by another program\. /);
   assert.equal(taken.ok, false);
-  const ours = await check({ http: { addr, debug: { addr: health } } });
-  for (const setting of ['http.addr', 'http.debug.addr'])
-    assert.match(ours.of(setting), /^ok .* is in use by a running node of Cistern$/);
+  const registryThere = await check({ http: { addr: other, debug } });
+  assert.match(registryThere.of('http.addr'), /^fail \S+ is in use by another program\. /);
+  const ours = await check({ http: { addr: cache, debug } });
+  assert.match(ours.of('http.addr'), /^ok .* is in use by a running node of Cistern$/);
+  const proxied = await check({
+    http: { addr: silent, debug, proxyprotocol: true, trustedproxies: ['127.0.0.1'] },
+  });
+  assert.match(proxied.of('http.addr'), /^warn \S+ is in use, and does not answer without .* a PROXY header\. Check/);
   assert.equal((await check({})).of('http.addr'), 'ok 127.0.0.1:0 is free');
   const elsewhere = await check({ http: { addr: '192.0.2.1:5000', debug: { addr: '' } } });
   assert.match(elsewhere.of('http.addr'), /^fail 192\.0\.2\.1:5000 is no address of this machine\./);
+});
+
+test('keys of fields in the log are no settings of files', async (t) => {
+  const { check } = await open(t);
+  const { checks } = await check({ log: { fields: { key: 'a', ca: 'b', passwordfile: 'c' } } });
+  assert.deepEqual(
+    checks.filter(({ setting }) => setting.startsWith('log.')),
+    [],
+  );
 });
 
 test('each finding is one line, and mistakes of the file itself are JSON too', async (t) => {

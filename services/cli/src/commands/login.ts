@@ -1,10 +1,9 @@
 // `cistern login` checks the password of an operator at an admin server and keeps it for later commands. `cistern logout`
 // forgets it.
 import { rm } from 'node:fs/promises';
-import { isLoopbackName } from '@cistern/runtime';
 import type { Command } from 'commander';
 import { refusalOf, send } from '../admin/admin-client.ts';
-import { type AdminTarget, basicAuthorization, parseOrigin } from '../admin/admin-target.ts';
+import { type AdminTarget, basicAuthorization, isEncrypted, parseOrigin } from '../admin/admin-target.ts';
 import { type Login, loginsPath, readLogins, writeLogins } from '../admin/logins.ts';
 import { readAuthority } from '../http/trusted-authorities.ts';
 import { CommandError } from '../terminal/command-error.ts';
@@ -31,7 +30,7 @@ export function addLogin(program: Command, terminal: Terminal): void {
     )
     .action((url: string | undefined, options: LoginOptions) => logIn(url, options, terminal));
   addJson(program.command('logout'))
-    .argument('[url]', 'URL of an admin server; default: the one that commands use now')
+    .argument('[url]', 'URL of an admin server; default: $CISTERN_URL, else the last login')
     .description('Forget a login. Later commands use the cache on this machine')
     .action((url: string | undefined, options: JsonOptions) => logOut(url, options, terminal));
 }
@@ -43,6 +42,7 @@ async function logIn(url: string | undefined, options: LoginOptions, terminal: T
     throw new CommandError('Name the admin server, for example "cistern login https://cache.example:5003".');
   const origin = parseOrigin(text);
   checkEncryption(origin, options);
+  const { servers } = readLogins(env);
   const ca = options.ca === undefined ? undefined : readAuthority(options.ca);
   const target: AdminTarget = {
     name: `The admin server at ${origin}`,
@@ -56,7 +56,6 @@ async function logIn(url: string | undefined, options: LoginOptions, terminal: T
   const answer = await send({ ...target, authorization: basicAuthorization(login) }, checkedPath);
   if (answer.statusCode !== 200) throw new CommandError(await refusalOf(target, answer));
   answer.destroy();
-  const { servers } = readLogins(env);
   await writeLogins(env, { current: origin, servers: { ...servers, [origin]: login } });
   const path = loginsPath(env);
   printAnswer(
@@ -77,8 +76,7 @@ async function logIn(url: string | undefined, options: LoginOptions, terminal: T
 const checkedPath = '/v1/openapi.json';
 
 function checkEncryption(origin: string, { insecure }: LoginOptions): void {
-  const { protocol, hostname } = new URL(origin);
-  if (protocol === 'https:' || isLoopbackName(hostname) || insecure === true) return;
+  if (isEncrypted(origin) || insecure === true) return;
   throw new CommandError(
     `${origin} is not encrypted, so others could read the password on its way. Use https://, for example of a proxy in front of admin.addr. On a trusted network, pass --insecure.`,
   );
@@ -115,7 +113,8 @@ async function readAccount({ username, passwordStdin }: LoginOptions, terminal: 
 async function logOut(url: string | undefined, options: JsonOptions, terminal: Terminal): Promise<void> {
   const { env } = terminal;
   const { current, servers } = readLogins(env);
-  const origin = url === undefined ? current : parseOrigin(url);
+  const text = url ?? (env['CISTERN_URL'] || undefined);
+  const origin = text === undefined ? current : parseOrigin(text);
   if (origin === undefined || servers[origin] === undefined) {
     const where = origin === undefined ? '' : ` at ${origin}`;
     printAnswer(terminal, options, { url: origin ?? null, loggedOut: false }, () => `There is no login${where}.\n`);

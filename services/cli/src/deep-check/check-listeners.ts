@@ -1,41 +1,54 @@
 // Checks whether the addresses of a configuration are free, or are those of a node that runs.
 import { once } from 'node:events';
-import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { access, constants } from 'node:fs/promises';
 import type { Config } from '@cistern/config';
 import type { ListenAddress } from '@cistern/runtime/process';
 import { describeAddress } from '../node/describe-config.ts';
+import { askListener, type ListenerKind } from './ask-listener.ts';
 import { type Check, checkOf, fail, type Finding, ok, warn } from './finding.ts';
 
 export function listenerChecks({ http, worker, admin, cluster }: Config): readonly Check[] {
-  const { debug } = http;
-  // The listener for metrics and health shows whether a node of this configuration runs here.
-  let isOurs: Promise<boolean> | undefined;
-  const nodeRuns = () => (isOurs ??= debug.address === undefined ? Promise.resolve(false) : isNode(debug.address));
-  const listeners: readonly (readonly [string, ListenAddress | undefined, isOptional: boolean])[] = [
-    ['http.addr', http.address, false],
-    ['http.debug.addr', debug.address, !debug.explicit],
-    ['worker.addr', cluster === undefined ? undefined : worker.address, false],
-    ['admin.addr', admin.address, !admin.explicit],
+  const { debug, tls, proxyProtocol } = http;
+  const requiresCertificate = (tls?.clientAuthorities.length ?? 0) > 0 && tls?.clientCertificateIsOptional !== true;
+  const listeners: readonly Listener[] = [
+    {
+      setting: 'http.addr',
+      address: http.address,
+      kind: 'pulls',
+      isSecure: tls !== undefined,
+      mayBeSilent: requiresCertificate || proxyProtocol,
+    },
+    { setting: 'http.debug.addr', address: debug.address, kind: 'health', isOptional: !debug.explicit },
+    {
+      setting: 'worker.addr',
+      address: cluster === undefined ? undefined : worker.address,
+      kind: 'fills',
+      isSecure: worker.tls !== undefined,
+      mayBeSilent: worker.tls?.ca !== undefined,
+    },
+    { setting: 'admin.addr', address: admin.address, kind: 'admin', isOptional: !admin.explicit },
   ];
-  return listeners.flatMap(([setting, address, isOptional]) =>
-    address === undefined ? [] : [checkOf(setting, () => checkListener(setting, address, { isOptional, nodeRuns }))],
+  return listeners.flatMap(({ address, ...listener }) =>
+    address === undefined ? [] : [checkOf(listener.setting, () => checkListener({ ...listener, address }))],
   );
 }
 
-interface ListenerOptions {
+interface Listener {
+  readonly setting: string;
+  readonly address: ListenAddress | undefined;
+  readonly kind: ListenerKind;
+  /** True for TLS. */
+  readonly isSecure?: boolean;
   /** True if a node starts without this listener. */
-  readonly isOptional: boolean;
-  nodeRuns(): Promise<boolean>;
+  readonly isOptional?: boolean;
+  /** True if a node may answer nothing: to a client without a certificate, or without a PROXY header. */
+  readonly mayBeSilent?: boolean;
 }
 
-async function checkListener(
-  setting: string,
-  address: ListenAddress,
-  { isOptional, nodeRuns }: ListenerOptions,
-): Promise<Finding> {
+async function checkListener(listener: Listener & { readonly address: ListenAddress }): Promise<Finding> {
+  const { setting, address } = listener;
   const where = describeAddress(address);
   if (address.kind === 'unix') {
     await access(dirname(address.path), constants.W_OK);
@@ -46,13 +59,7 @@ async function checkListener(
     case undefined:
       return ok(setting, `${where} is free`);
     case 'EADDRINUSE':
-      if (await nodeRuns()) return ok(setting, `${where} is in use by a running node of Cistern`);
-      if (isOptional)
-        return warn(setting, `${where} is in use, so a node starts without it. Set ${setting} to another port.`);
-      return fail(
-        setting,
-        `${where} is in use. Stop the program that listens there, or set ${setting} to another port.`,
-      );
+      return judgeUse(where, listener, await askListener(listener.kind, address, listener.isSecure === true));
     case 'EACCES':
       return fail(setting, `user ${process.getuid?.()} may not listen on ${where}. Use a port of 1024 or more.`);
     case 'EADDRNOTAVAIL':
@@ -62,6 +69,27 @@ async function checkListener(
     default:
       return fail(setting, `nothing can listen on ${where} (${code}).`);
   }
+}
+
+/** Judges an address in use by what listens there. */
+function judgeUse(
+  where: string,
+  { setting, isOptional = false, mayBeSilent = false }: Listener,
+  found: 'cistern' | 'other' | 'silent',
+): Finding {
+  if (found === 'cistern') return ok(setting, `${where} is in use by a running node of Cistern`);
+  if (found === 'silent' && mayBeSilent)
+    return warn(
+      setting,
+      `${where} is in use, and does not answer without a client certificate or a PROXY header. Check that a node of Cistern listens there.`,
+    );
+  const program = found === 'silent' ? 'a program that does not answer as Cistern' : 'another program';
+  if (isOptional)
+    return warn(
+      setting,
+      `${where} is in use by ${program}, so a node starts without it. Set ${setting} to another port.`,
+    );
+  return fail(setting, `${where} is in use by ${program}. Stop that program, or set ${setting} to another port.`);
 }
 
 type TcpAddress = Extract<ListenAddress, { readonly kind: 'tcp' }>;
@@ -78,25 +106,4 @@ async function tryListening({ host, port }: TcpAddress): Promise<string | undefi
   } finally {
     server.close();
   }
-}
-
-const limitMs = 3000;
-
-/** Resolves to true if the health endpoint of a node of Cistern answers there. */
-function isNode(address: ListenAddress): Promise<boolean> {
-  if (address.kind === 'unix') return Promise.resolve(false);
-  const { host, port } = address;
-  const hostname = host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const signal = AbortSignal.timeout(limitMs);
-  request({ hostname, port, path: '/readyz', agent: false, signal }, (answer) => {
-    const chunks: Buffer[] = [];
-    answer
-      .on('data', (chunk: Buffer) => chunks.push(chunk))
-      .on('error', () => resolve(false))
-      .on('end', () => resolve(Buffer.concat(chunks).includes('"failing"')));
-  })
-    .on('error', () => resolve(false))
-    .end();
-  return promise;
 }

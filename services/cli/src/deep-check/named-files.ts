@@ -36,8 +36,8 @@ export function namedFiles({ settings }: Pick<Config, 'settings'>): readonly Nam
 }
 
 function filesIn(value: unknown, setting: string, key: string): readonly NamedFile[] {
-  // These have keys of their own: names of headers and of claims.
-  if (setting === 'http.headers' || setting.endsWith('.when')) return [];
+  // Users choose these keys: names of headers, of claims, and of fields in the log.
+  if (setting === 'http.headers' || setting === 'log.fields' || setting.endsWith('.when')) return [];
   if (typeof value === 'string') {
     const kind = Object.entries(fileKinds).find(([name]) => key === name || setting.endsWith(`.${name}`))?.[1];
     return kind === undefined || value === '' ? [] : [{ setting, path: value, kind }];
