@@ -5,9 +5,17 @@ const problem = 'cistern_problem_since_timestamp_seconds';
 /** The kinds of problems that have an alert of their own. */
 const ofOtherAlerts =
   'versions-mixed|clock-off|certificate-expires|upstream-failing|upstream-throttled|upstream-mismatch';
+// Each admin node counts the whole cache. They are aggregated first, because the series of a new one has no history.
 const now = `max by (${cache}, role) (cistern_nodes)`;
-/** The most nodes that were there for ten minutes in a row, so that the surge of a rolling update does not count. */
-const recently = `max by (${cache}, role) (max_over_time(min_over_time(cistern_nodes[10m])[1h:1m]))`;
+const last10m = `(${now})[10m:1m]`;
+/**
+ * The most nodes that were there for ten minutes in a row, so that the surge of a rolling update does not count. A shorter
+ * history does not count either.
+ */
+const recently = `max_over_time((min_over_time(${last10m}) and count_over_time(${last10m}) >= 8)[1h:1m])`;
+const hasRole = (role: string) => `max by (${cache}) (cistern_nodes{role="${role}"}) > 0`;
+/** A standalone node does the work of a frontend and of a worker. */
+const isReplaced = [hasRole('standalone'), `(${hasRole('frontend')} and ${hasRole('worker')})`];
 
 export const nodeAlerts = ({ job }: Pick<RuleVariables, 'job'>): Alert[] => [
   {
@@ -32,12 +40,15 @@ export const nodeAlerts = ({ job }: Pick<RuleVariables, 'job'>): Alert[] => [
   },
   {
     alert: 'CisternRoleMissing',
-    expr: `${now} == 0\nand max by (${cache}, role) (max_over_time(cistern_nodes[1d])) > 0`,
+    expr: [
+      `${now} == 0\nand max by (${cache}, role) (max_over_time(cistern_nodes[1d])) > 0`,
+      ...isReplaced.map((others) => `unless on (${cache}) ${others}`),
+    ].join('\n'),
     for: '1m',
     severity: 'critical',
     summary: 'No node of the role {{ $labels.role }} is left',
     description:
-      'All nodes of this role have left the cluster. Without frontends nothing is served. Without workers only cached content is served. Start the nodes, or read their last log lines.',
+      'All nodes of this role have left the cluster, and no other node does their work. Without frontends nothing is served. Without workers only cached content is served. Start the nodes, or read their last log lines.',
     page: 'nodes',
   },
   {

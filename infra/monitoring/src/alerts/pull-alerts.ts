@@ -35,7 +35,8 @@ export const pullAlerts: readonly Alert[] = [
   },
   {
     alert: 'CisternUpstreamFailing',
-    expr: `max by (${cache}, upstream, endpoint) (cistern_upstream_endpoint_state) == 2`,
+    // While the endpoint fails, the breaker is half-open for a moment after each answered ping.
+    expr: `max by (${cache}, upstream, endpoint) (max_over_time(cistern_upstream_endpoint_state[2m])) == 2`,
     for: '5m',
     severity: 'warning',
     summary: 'The circuit breaker for {{ $labels.endpoint }} of {{ $labels.upstream }} is open',

@@ -84,7 +84,7 @@ test('unreadable logins are an error only if the command needs them', async (t) 
   await writeFile(socketPath, '');
   const local = choose({});
   assert.deepEqual(local.target.address, { socketPath });
-  assert.match(local.stderr, /^warning: The logins in .* This is the cache on this machine\.\n$/);
+  assert.match(local.stderr, /^warning: The logins in .* Using the cache on this machine\.\n$/);
 });
 
 test('logout uses CISTERN_URL as login does', async (t) => {

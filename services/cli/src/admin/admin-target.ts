@@ -52,7 +52,7 @@ function currentServer({ env, stderr }: Pick<Terminal, 'env' | 'stderr'>): strin
   const { current, failure } = findLogins(env);
   if (failure === undefined) return current;
   if (!runsHere(env)) throw failure;
-  stderr.write(`warning: ${failure.message} This is the cache on this machine.\n`);
+  stderr.write(`warning: ${failure.message} Using the cache on this machine.\n`);
   return undefined;
 }
 
