@@ -9,7 +9,15 @@ interface Panel {
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly { readonly expr: string; readonly datasource: object }[];
   readonly fieldConfig?: {
-    readonly defaults: { readonly color: { readonly mode: string }; readonly thresholds?: object };
+    readonly defaults: {
+      readonly color: { readonly mode: string; readonly fixedColor?: string };
+      readonly thresholds?: object;
+      readonly noValue?: string;
+    };
+    readonly overrides: readonly {
+      readonly matcher: { readonly options: unknown };
+      readonly properties: readonly { readonly id: string; readonly value: unknown }[];
+    }[];
   };
 }
 interface Dashboard {
@@ -61,6 +69,30 @@ test('every figure has thresholds of its own, because Grafana’s default is red
   for (const { title, type, fieldConfig } of panels)
     if (fieldConfig?.defaults.color.mode === 'thresholds')
       assert.ok(fieldConfig.defaults.thresholds, `${type} ${title}`);
+});
+
+test('lines get no colour by their order, because green, amber and red have a meaning', () => {
+  const drawn = panels.filter(({ type }) => type === 'timeseries');
+  assert.ok(drawn.length > 20);
+  for (const { title, fieldConfig } of drawn) {
+    const { mode, fixedColor = '' } = fieldConfig?.defaults.color ?? { mode: '' };
+    assert.equal(mode, 'shades', title);
+    assert.match(fixedColor, title.startsWith('Fail') ? /^red$/ : /^(?:blue|purple)$/, title);
+  }
+  const colourOf = (title: string, pattern: string) =>
+    panels
+      .find((panel) => panel.title === title)
+      ?.fieldConfig?.overrides.find(({ matcher }) => matcher.options === pattern)
+      ?.properties.find(({ id }) => id === 'color')?.value;
+  assert.deepEqual(colourOf('Served stale, and rejected', '/^stale: /'), { mode: 'shades', fixedColor: 'orange' });
+  assert.deepEqual(colourOf('Jobs by name', '/ failed$/'), { mode: 'shades', fixedColor: 'red' });
+});
+
+test('a panel of lines that can have no series says so', () => {
+  for (const { title, type, targets = [], fieldConfig } of panels) {
+    const isConditional = targets.every(({ expr }) => /(?:@ end\(\)\)\) > 0|\) >= 0)$/.test(expr));
+    if (type === 'timeseries' && isConditional) assert.ok(fieldConfig?.defaults.noValue, title);
+  }
 });
 
 test('panels fill rows of 24 columns and do not overlap', () => {

@@ -1,7 +1,8 @@
 // The dashboard of fetches and workers: do clients wait, do fetches fail, do workers keep up?
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
-import { figure, lines } from './panel.ts';
+import { lines } from './lines.ts';
+import { figure } from './panel.ts';
 import { increase, occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const ended = 'cistern_fills_total';
@@ -111,6 +112,7 @@ export const fills: DashboardPlan = {
             legend: `{{class}} p${q * 100}`,
           })),
           words: ['interactive p50', 'interactive p95', 'background p50', 'background p95'],
+          without: 'no fetches',
         }),
         lines({
           title: 'Spool',
@@ -123,7 +125,7 @@ export const fills: DashboardPlan = {
     },
     {
       heading: 'Jobs',
-      height: 10,
+      height: 13,
       panels: [
         lines({
           title: 'Waiting jobs',
@@ -139,13 +141,14 @@ export const fills: DashboardPlan = {
             { expr: sumOf('name', rate(`${jobs}_count`, 'result="done"')), legend: '{{name}}' },
             { expr: occurred('name', `${jobs}_count`, 'result="failed"'), legend: '{{name}} failed' },
           ],
-          right: { label: 'failures', series: '/ failed$/' },
+          right: { label: 'failures', series: '/ failed$/', shade: 'red' },
         }),
         lines({
           title: 'Duration of jobs, p95',
           description: 'One in twenty jobs of the name takes longer.',
           unit: 's',
           queries: [{ expr: quantile(0.95, 'name', jobs), legend: '{{name}}' }],
+          without: 'no jobs',
         }),
       ],
     },

@@ -1,7 +1,8 @@
 // The dashboard of nodes: which run, which version, and which of them is short of something?
 import { bad, good, neutral } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
-import { figure, lines, states } from './panel.ts';
+import { lines } from './lines.ts';
+import { figure, states } from './panel.ts';
 import { of, rate, sumOf } from './queries.ts';
 
 const node = '{{job}} {{instance}}';
@@ -79,7 +80,7 @@ export const nodes: DashboardPlan = {
     },
     {
       heading: 'Process',
-      height: 10,
+      height: 12,
       panels: [
         lines({
           title: 'CPU',
@@ -105,7 +106,7 @@ export const nodes: DashboardPlan = {
       ],
     },
     {
-      height: 10,
+      height: 12,
       panels: [
         lines({
           title: 'Open files',

@@ -1,7 +1,8 @@
 // The first dashboard: is the cache well, what does it save, what is slow?
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
-import { figure, lines, states, zeroIsGood, zeroOrWarning } from './panel.ts';
+import { lines } from './lines.ts';
+import { figure, states, zeroIsGood, zeroOrWarning } from './panel.ts';
 import { increase, occurred, of, orZero, pulls, quantile, quantileInRange, rate, succeeded, sumOf } from './queries.ts';
 
 const problems = (severity: string) =>
@@ -54,7 +55,8 @@ const figures = [
   }),
   figure({
     title: 'Hit ratio',
-    description: 'Share of pulls with content in the time range that needed no fetch from an upstream.',
+    description:
+      'Share of successful pulls in the time range that started no fetch of content: hit, joined, revalidated or stale.',
     unit: 'percentunit',
     queries: [
       {
@@ -159,7 +161,7 @@ export const overview: DashboardPlan = {
       ],
     },
     {
-      height: 10,
+      height: 12,
       panels: [
         lines({
           title: 'Pulls by cache result',
@@ -174,6 +176,7 @@ export const overview: DashboardPlan = {
           ],
           words: ['hit', 'joined', 'revalidated', 'due', 'stale', 'miss'],
           isStacked: true,
+          without: 'no pulls',
         }),
         lines({
           title: 'Time to first byte',
@@ -185,7 +188,7 @@ export const overview: DashboardPlan = {
             { expr: quantile(0.5, '', firstByte, `${pulls},${fetched}`), legend: 'fetched p50' },
             { expr: quantile(0.99, '', firstByte, `${pulls},${fetched}`), legend: 'fetched p99' },
           ],
-          words: ['cached p50', 'cached p99', 'fetched p50', 'fetched p99'],
+          without: 'no pulls',
         }),
       ],
     },
@@ -200,7 +203,6 @@ export const overview: DashboardPlan = {
             { expr: sumOf('', rate('cistern_response_bytes_total')), legend: 'to clients' },
             { expr: sumOf('', rate('cistern_upstream_received_bytes_total')), legend: 'from upstreams' },
           ],
-          words: ['to clients', 'from upstreams'],
         }),
         lines({
           title: 'Served stale, and rejected',
@@ -209,15 +211,17 @@ export const overview: DashboardPlan = {
           unit: 'reqps',
           queries: [
             {
-              expr: sumOf('upstream, reason', rate('cistern_stale_answers_total', 'reason!="revalidating"')),
+              expr: occurred('upstream, reason', 'cistern_stale_answers_total', 'reason!="revalidating"'),
               legend: 'stale: {{upstream}} {{reason}}',
             },
             {
-              expr: sumOf('result', rate('cistern_authentications_total', 'result!="accepted"')),
+              expr: occurred('result', 'cistern_authentications_total', 'result!="accepted"'),
               legend: 'rejected: {{result}}',
             },
-            { expr: sumOf('limit', rate('cistern_limited_total')), legend: 'rejected: limit of {{limit}}' },
+            { expr: occurred('limit', 'cistern_limited_total', ''), legend: 'rejected: limit of {{limit}}' },
           ],
+          shades: { '/^stale: /': 'orange', '/^rejected: /': 'yellow' },
+          without: 'none',
         }),
       ],
     },

@@ -1,5 +1,6 @@
-// The kinds of panels, in the JSON of Grafana. All panels get their colours, legends and axes here, so that they are uniform.
-import { bad, colours, good, warning } from './colours.ts';
+// The parts that all kinds of panels share, and the kinds without lines, in the JSON of Grafana. All panels get their colours and
+// texts here, so that they are uniform.
+import { bad, good, warning } from './colours.ts';
 
 interface Query {
   readonly expr: string;
@@ -19,16 +20,24 @@ export interface Panel {
   readonly options: object;
 }
 
-interface Common {
+export interface Common {
   readonly title: string;
   readonly description: string;
   readonly unit: string;
   readonly queries: readonly Query[];
 }
 
-interface Override {
+export interface Override {
   readonly matcher: { readonly id: string; readonly options: unknown };
   readonly properties: readonly { readonly id: string; readonly value: unknown }[];
+}
+
+/** What differs between the kinds of panels. */
+interface Look {
+  readonly type: string;
+  readonly defaults: object;
+  readonly overrides?: readonly Override[];
+  readonly options: object;
 }
 
 export const datasource = { type: 'prometheus', uid: '${datasource}' } as const;
@@ -43,120 +52,10 @@ function targetsOf(queries: readonly Query[]): object[] {
   }));
 }
 
-const byName = (name: string, ...properties: Override['properties']): Override => ({
-  matcher: { id: 'byName', options: name },
-  properties,
-});
-const byPattern = (pattern: string, ...properties: Override['properties']): Override => ({
-  matcher: { id: 'byRegexp', options: pattern },
-  properties,
-});
-const fixed = (colour: string) => ({ id: 'color', value: { mode: 'fixed', fixedColor: colour } });
-
-/** The names of series have the case of the labels, as in `X-Cache`. The legend has the words of operators. */
-function wordOverrides(words: readonly string[]): Override[] {
-  return words.map((word) =>
-    byPattern(`/^${word}$/i`, fixed(colours[word] ?? 'text'), { id: 'displayName', value: word }),
-  );
-}
-
-/** A series that is zero in the whole range has a line, but no entry in the legend and the tooltip. */
-const hideZeros: Override = {
-  matcher: { id: 'byValue', options: { reducer: 'allIsZero', op: 'gte', value: 0 } },
-  properties: [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: false } }],
-};
-
-/** Without values, the axis would reach to 100. */
-const softMaxima: Readonly<Record<string, number>> = {
-  reqps: 0.1,
-  ops: 0.1,
-  Bps: 1000,
-  bytes: 1000,
-  s: 0.01,
-  short: 1,
-  none: 1,
-};
-
-/** Nodes have shades of the colour of their role, if the scrape jobs have the names of the roles. */
-const nodeOverrides = ['frontend', 'worker', 'admin', 'cistern'].map((role) =>
-  byPattern(`/^\\S*${role}/`, { id: 'color', value: { mode: 'shades', fixedColor: colours[role] ?? 'blue' } }),
-);
-
-interface Lines extends Common {
-  /** Whether the names of series begin with the scrape job of a node. */
-  readonly isByNode?: boolean;
-  /** Words of `colours` that are names of series. */
-  readonly words?: readonly string[];
-  /** Patterns of names whose series are drawn on an axis at the right, which has this label. */
-  readonly right?: { readonly label: string; readonly series: string; readonly unit?: string };
-  /** Patterns of names of series that are limits: dashed, without an area. */
-  readonly limits?: string;
-  readonly isStacked?: boolean;
-  /** The axis reaches at least to this value. Default: a small value for the unit. */
-  readonly softMax?: number;
-}
-
-/** Returns a panel of lines over time. The legend has the last value and the maximum of each series. */
-export function lines({ title, description, unit, queries, ...look }: Lines): Panel {
-  const { words = [], right, limits, isStacked = false, isByNode = false, softMax = softMaxima[unit] } = look;
-  const overrides = [
-    ...wordOverrides(words),
-    ...(isByNode ? nodeOverrides : []),
-    ...(limits === undefined
-      ? []
-      : [
-          byPattern(
-            limits,
-            { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },
-            { id: 'custom.fillOpacity', value: 0 },
-            { id: 'custom.stacking', value: { mode: 'none', group: 'limits' } },
-          ),
-        ]),
-    ...(right === undefined
-      ? []
-      : [
-          byPattern(
-            right.series,
-            { id: 'custom.axisPlacement', value: 'right' },
-            { id: 'custom.axisLabel', value: right.label },
-            { id: 'custom.stacking', value: { mode: 'none', group: 'right' } },
-            { id: 'custom.fillOpacity', value: 0 },
-            { id: 'custom.lineWidth', value: 2 },
-            ...(right.unit === undefined ? [] : [{ id: 'unit', value: right.unit }]),
-          ),
-        ]),
-    hideZeros,
-  ];
-  return {
-    type: 'timeseries',
-    title,
-    description,
-    targets: targetsOf(queries),
-    fieldConfig: {
-      defaults: {
-        unit,
-        min: 0,
-        ...(unit === 'none' && { decimals: 0 }),
-        color: { mode: 'palette-classic' },
-        custom: {
-          drawStyle: 'line',
-          // Without lines, a series of zeros does not colour the top of a stack.
-          lineWidth: isStacked ? 0 : 1,
-          fillOpacity: isStacked ? 60 : 8,
-          showPoints: 'never',
-          spanNulls: false,
-          axisPlacement: 'auto',
-          ...(softMax !== undefined && { axisSoftMax: softMax }),
-          stacking: { mode: isStacked ? 'normal' : 'none', group: 'A' },
-        },
-      },
-      overrides,
-    },
-    options: {
-      legend: { showLegend: true, displayMode: 'table', placement: 'bottom', calcs: ['lastNotNull', 'max'] },
-      tooltip: { mode: 'multi', sort: 'desc', hideZeros: true },
-    },
-  };
+export function panelOf({ title, description, unit, queries }: Common, look: Look): Panel {
+  const { type, defaults, overrides = [], options } = look;
+  const fieldConfig = { defaults: { unit, ...defaults }, overrides };
+  return { type, title, description, targets: targetsOf(queries), fieldConfig, options };
 }
 
 /** From which value on a figure has a colour. */
@@ -177,6 +76,16 @@ const thresholdsOf = (steps: Steps) => ({
   steps: steps.map(([from, color]) => ({ color, value: from === -Infinity ? null : from })),
 });
 
+/** `text` is the text without a value. */
+const withoutValue = (text: string) => ({
+  noValue: text,
+  mappings: [{ type: 'special', options: { match: 'null+nan', result: { text, color: 'text' } } }],
+});
+
+const byThresholds = (steps: Steps) => ({ color: { mode: 'thresholds' }, thresholds: thresholdsOf(steps) });
+
+const lastValue = { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false } };
+
 interface Figure extends Common {
   readonly steps: Steps;
   /** Other steps for the series with a name. */
@@ -188,34 +97,24 @@ interface Figure extends Common {
 }
 
 /** Returns a panel with one figure for each series. */
-export function figure({ title, description, unit, queries, steps, stepsOf = {}, ...look }: Figure): Panel {
-  return {
+export function figure({ steps, stepsOf = {}, without, decimals, hasArea = false, ...common }: Figure): Panel {
+  const hasNames = common.queries.length > 1 || common.queries[0]?.legend.includes('{{') === true;
+  return panelOf(common, {
     type: 'stat',
-    title,
-    description,
-    targets: targetsOf(queries),
-    fieldConfig: {
-      defaults: {
-        unit,
-        noValue: look.without,
-        mappings: [{ type: 'special', options: { match: 'null+nan', result: { text: look.without, color: 'text' } } }],
-        ...(look.decimals !== undefined && { decimals: look.decimals }),
-        color: { mode: 'thresholds' },
-        thresholds: thresholdsOf(steps),
-      },
-      overrides: Object.entries(stepsOf).map(([name, own]) =>
-        byName(name, { id: 'thresholds', value: thresholdsOf(own) }),
-      ),
-    },
+    defaults: { ...withoutValue(without), ...(decimals !== undefined && { decimals }), ...byThresholds(steps) },
+    overrides: Object.entries(stepsOf).map(([name, own]) => ({
+      matcher: { id: 'byName', options: name },
+      properties: [{ id: 'thresholds', value: thresholdsOf(own) }],
+    })),
     options: {
       colorMode: 'value',
-      graphMode: look.hasArea === true ? 'area' : 'none',
-      textMode: queries.length > 1 || queries[0]?.legend.includes('{{') === true ? 'value_and_name' : 'value',
+      graphMode: hasArea ? 'area' : 'none',
+      textMode: hasNames ? 'value_and_name' : 'value',
       justifyMode: 'center',
       orientation: 'auto',
-      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+      ...lastValue,
     },
-  };
+  });
 }
 
 interface States extends Omit<Common, 'unit'> {
@@ -224,35 +123,30 @@ interface States extends Omit<Common, 'unit'> {
 }
 
 /** Returns a panel with a row for each series, coloured by its state over time. */
-export function states({ title, description, queries, states: known }: States): Panel {
+export function states({ states: known, ...common }: States): Panel {
   const options = Object.fromEntries(
     known.map(([value, text, color], index) => [String(value), { text, color, index }]),
   );
-  return {
-    type: 'state-timeline',
-    title,
-    description,
-    targets: targetsOf(queries),
-    fieldConfig: {
+  return panelOf(
+    { ...common, unit: 'none' },
+    {
+      type: 'state-timeline',
       defaults: {
-        unit: 'none',
         noValue: 'none',
-        color: { mode: 'thresholds' },
-        thresholds: thresholdsOf([[-Infinity, 'text']]),
+        ...byThresholds([[-Infinity, 'text']]),
         mappings: [{ type: 'value', options }],
         custom: { fillOpacity: 70, lineWidth: 0, insertNulls: false },
       },
-      overrides: [],
+      options: {
+        showValue: 'auto',
+        mergeValues: true,
+        rowHeight: 0.8,
+        alignValue: 'left',
+        legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
+        tooltip: { mode: 'single', sort: 'none' },
+      },
     },
-    options: {
-      showValue: 'auto',
-      mergeValues: true,
-      rowHeight: 0.8,
-      alignValue: 'left',
-      legend: { showLegend: false, displayMode: 'list', placement: 'bottom' },
-      tooltip: { mode: 'single', sort: 'none' },
-    },
-  };
+  );
 }
 
 interface Bars extends Common {
@@ -262,31 +156,17 @@ interface Bars extends Common {
 }
 
 /** Returns a panel with a bar for each series, from 0 to `max`. */
-export function bars({ title, description, unit, queries, steps, without, max }: Bars): Panel {
-  return {
+export function bars({ steps, without, max, ...common }: Bars): Panel {
+  return panelOf(common, {
     type: 'bargauge',
-    title,
-    description,
-    targets: targetsOf(queries),
-    fieldConfig: {
-      defaults: {
-        unit,
-        min: 0,
-        max,
-        noValue: without,
-        mappings: [{ type: 'special', options: { match: 'null+nan', result: { text: without, color: 'text' } } }],
-        color: { mode: 'thresholds' },
-        thresholds: thresholdsOf(steps),
-      },
-      overrides: [],
-    },
+    defaults: { min: 0, max, ...withoutValue(without), ...byThresholds(steps) },
     options: {
       displayMode: 'basic',
       orientation: 'horizontal',
       showUnfilled: true,
       valueMode: 'color',
       namePlacement: 'top',
-      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+      ...lastValue,
     },
-  };
+  });
 }

@@ -1,7 +1,8 @@
 // The dashboard of the store and the index: is there room, what is evicted, is the content right, does the index answer?
 import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
-import { figure, lines } from './panel.ts';
+import { lines } from './lines.ts';
+import { figure } from './panel.ts';
 import { increase, occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const stored = `max(${of('cistern_cached_bytes')})`;
@@ -93,7 +94,6 @@ export const storage: DashboardPlan = {
             { expr: `min(${of('cistern_store_free_bytes')}) >= 0`, legend: 'free on disk' },
             { expr: `max(${of('cistern_store_min_free_bytes')}) > 0`, legend: 'minimum free' },
           ],
-          words: ['stored', 'limit', 'free on disk', 'minimum free'],
           limits: '/^(limit|minimum free)$/',
         }),
         lines({
@@ -104,18 +104,19 @@ export const storage: DashboardPlan = {
             { expr: sumOf('', rate('cistern_fill_bytes_total')), legend: 'stored' },
             { expr: sumOf('', rate('cistern_evicted_bytes_total')), legend: 'evicted' },
           ],
-          words: ['stored', 'evicted'],
         }),
       ],
     },
     {
-      height: 10,
+      height: 13,
       panels: [
         lines({
           title: 'Failed operations',
           description: 'Operations of the store that failed, by operation. "Not found" is not a failure.',
           unit: 'ops',
-          queries: [{ expr: sumOf('operation', rate('cistern_store_errors_total')), legend: '{{operation}}' }],
+          queries: [{ expr: occurred('operation', 'cistern_store_errors_total', ''), legend: '{{operation}}' }],
+          shade: 'red',
+          without: 'none failed',
         }),
         lines({
           title: 'Scrub',
@@ -126,13 +127,13 @@ export const storage: DashboardPlan = {
             { expr: sumOf('', rate('cistern_scrub_bytes_total')), legend: 'read' },
             { expr: occurred('kind', found, 'kind!="objects"'), legend: '{{kind}}' },
           ],
-          words: ['read', 'damaged', 'failed'],
+          words: ['damaged', 'failed'],
           right: { label: 'findings', series: '/^(verified|adopted|forgotten|damaged|healed|failed)$/', unit: 'ops' },
         }),
       ],
     },
     {
-      height: 10,
+      height: 13,
       panels: [
         lines({
           title: 'Index calls',
@@ -154,6 +155,7 @@ export const storage: DashboardPlan = {
             legend: `{{job}} p${q * 100}`,
           })),
           words: ['frontend p50', 'frontend p99', 'worker p50', 'worker p99', 'admin p50', 'admin p99'],
+          without: 'no calls',
         }),
       ],
     },

@@ -1,7 +1,8 @@
 // The dashboard of upstream registries: can they be used, what is left of their pull limits, are they slow?
 import { bad, good, neutral, warning } from './colours.ts';
 import { type DashboardPlan, labelVariable } from './dashboard.ts';
-import { bars, lines, states } from './panel.ts';
+import { lines } from './lines.ts';
+import { bars, states } from './panel.ts';
 import { occurred, of, quantile, rate, sumOf } from './queries.ts';
 
 const chosen = 'upstream=~"$upstream"';
@@ -102,6 +103,8 @@ export const upstreams: DashboardPlan = {
             expr: quantile(q, 'upstream', 'cistern_upstream_request_duration_seconds', chosen),
             legend: `{{upstream}} p${q * 100}`,
           })),
+          shade: 'purple',
+          without: 'no requests',
         }),
       ],
     },
@@ -122,7 +125,9 @@ export const upstreams: DashboardPlan = {
               legend: `reserve of ${account}`,
             },
           ],
+          shades: { '/^reserve of /': 'orange' },
           limits: '/^reserve/',
+          without: 'no limit reported',
         }),
         lines({
           title: 'Bytes received',
@@ -131,6 +136,7 @@ export const upstreams: DashboardPlan = {
           queries: [
             { expr: sumOf('upstream', rate('cistern_upstream_received_bytes_total', chosen)), legend: '{{upstream}}' },
           ],
+          shade: 'purple',
         }),
       ],
     },
@@ -143,10 +149,12 @@ export const upstreams: DashboardPlan = {
           unit: 'reqps',
           queries: [
             {
-              expr: sumOf('upstream, outcome', rate(requests, `${chosen},${failures}`)),
+              expr: occurred('upstream, outcome', requests, `${chosen},${failures}`),
               legend: '{{upstream}} {{outcome}}',
             },
           ],
+          shade: 'red',
+          without: 'none failed',
         }),
         lines({
           title: 'Recovered and withheld',
@@ -155,22 +163,24 @@ export const upstreams: DashboardPlan = {
           unit: 'reqps',
           queries: [
             {
-              expr: sumOf('upstream, result', rate('cistern_upstream_retries_total', chosen)),
+              expr: occurred('upstream, result', 'cistern_upstream_retries_total', chosen),
               legend: '{{upstream}} retry {{result}}',
             },
             {
-              expr: sumOf('upstream', rate('cistern_upstream_resumes_total', chosen)),
+              expr: occurred('upstream', 'cistern_upstream_resumes_total', chosen),
               legend: '{{upstream}} body resumed',
             },
             {
-              expr: sumOf('upstream, result', rate('cistern_upstream_alternate_calls_total', chosen)),
+              expr: occurred('upstream, result', 'cistern_upstream_alternate_calls_total', chosen),
               legend: '{{upstream}} alternate {{result}}',
             },
             {
-              expr: sumOf('upstream, reason', rate('cistern_upstream_budget_refusals_total', chosen)),
+              expr: occurred('upstream, reason', 'cistern_upstream_budget_refusals_total', chosen),
               legend: '{{upstream}} withheld: {{reason}}',
             },
           ],
+          shades: { '/ withheld: /': 'orange' },
+          without: 'none',
         }),
       ],
     },

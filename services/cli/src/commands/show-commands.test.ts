@@ -78,7 +78,7 @@ test('status shows the health of the cache and its nodes, and reports a failing 
   const well = await run('status');
   assert.equal(well.code, 0);
   assert.match(well.stdout, /^cached {5}12 blobs, 34.0 GB, limit 500 GB$/m);
-  assert.match(well.stdout, /^requests {3}100 \(81 % without a fetch\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
+  assert.match(well.stdout, /^requests {3}100 \(81 % from the cache\): 60 hit, 10 joined, 5 stale, 5 revalidated$/m);
   assert.match(well.stdout, /^latency {4}p50 1.2 ms, p99 80 ms$/m);
   assert.match(well.stdout, /^worker-1:5002 {2}worker {2}1\.2\.3 {4}5 min {9}0 {5}3 {6}1 {2}150 MB$/m);
   assert.match(well.stdout, /\n\nworker-2:5002 \(worker\) lost 7 min ago\n$/);

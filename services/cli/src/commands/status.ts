@@ -40,7 +40,7 @@ function describeOverview({ version, cache, fills, since, requests, bytes, ...re
   const { upstreamCalls, latencyMs, view } = rest;
   const { total, hits, joined, stale, revalidated, misses, errors } = requests;
   const served = hits + joined + stale + revalidated;
-  const share = served === 0 ? '' : ` (${Math.round((served / (served + misses)) * 100)} % without a fetch)`;
+  const share = served === 0 ? '' : ` (${Math.round((served / (served + misses)) * 100)} % from the cache)`;
   const rows = [
     ['cistern', version],
     ['health', describeHealth(rest)],

@@ -1,5 +1,5 @@
 // `npm run dashboards`: draws the dashboards with Grafana's own components. With `--prometheus` it shows a cache that runs.
-// Without, it makes the pictures of docs/dashboards: it starts a cluster, without traffic, with traffic, and in an outage.
+// Without, it makes the pictures of docs/dashboards and docs/console.png: it starts a cluster, without traffic, with traffic, and in an outage.
 // real-time: the pictures show some minutes
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -70,6 +70,8 @@ async function drawSituations(by: Renderer): Promise<void> {
     try {
       await delay(300_000);
       await drawLast(300, '');
+      const picture = await by.photograph(`${site.admin.url}/console/`);
+      await writeFile(join(output, '../console.png'), await shrinkPicture(picture));
       progress('outage');
       await causeOutage(site);
       await drawLast(360, '-outage');

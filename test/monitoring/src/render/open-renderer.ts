@@ -9,6 +9,8 @@ import { installGrafana, requireFrom } from './install-grafana.ts';
 export interface Renderer {
   /** Resolves to a picture in PNG. Rejects if the page has an error. */
   render(dashboard: DrawnDashboard, answers: Answers): Promise<Uint8Array>;
+  /** Resolves to a picture in PNG of the console at `url`, once it is connected. Rejects if the page has an error. */
+  photograph(url: string): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,22 @@ export async function openRenderer(): Promise<Renderer> {
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'],
   });
+  /** Shows a page, and takes the picture when `isReady`, an expression in the page, is true. */
+  async function show(url: string, { isReady, ...size }: { readonly isReady: string; readonly height: number }) {
+    const tab = await browser.newPage();
+    const errors: string[] = [];
+    tab.on('pageerror', (error) => void errors.push(error.message));
+    try {
+      await tab.setViewport({ width: 1416, ...size });
+      await tab.goto(url, { waitUntil: 'load' });
+      if (errors.length === 0) await tab.waitForFunction(isReady);
+      if (errors.length > 0) throw new Error(`${url}: ${errors.join('; ')}`);
+      return await tab.screenshot({ fullPage: true });
+    } finally {
+      await tab.close();
+    }
+  }
+
   return {
     async render(dashboard, answers) {
       const data = `window.dashboard=${json(dashboard)};window.answers=${json(answers)};`;
@@ -46,22 +64,16 @@ export async function openRenderer(): Promise<Renderer> {
         file,
         `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.bundle.css"><style>${style}</style><div id="root"></div><script>${data}</script><script src="page.bundle.js"></script>`,
       );
-      const tab = await browser.newPage();
-      const errors: string[] = [];
-      tab.on('pageerror', (error) => void errors.push(error.message));
-      try {
-        await tab.setViewport({ width: 1416, height: 1000 });
-        await tab.goto(pathToFileURL(file).href, { waitUntil: 'load' });
-        if (errors.length === 0)
-          await tab.waitForFunction(
-            'document.querySelector("#root").children.length > 0 && (window.frames_ = (window.frames_ ?? 0) + 1) > 30',
-          );
-        if (errors.length > 0) throw new Error(`${dashboard.title}: ${errors.join('; ')}`);
-        return await tab.screenshot({ fullPage: true });
-      } finally {
-        await tab.close();
-      }
+      const isReady =
+        'document.querySelector("#root").children.length > 0 && (window.frames_ = (window.frames_ ?? 0) + 1) > 30';
+      return show(pathToFileURL(file).href, { isReady, height: 1000 });
     },
+    photograph: (url) =>
+      // The charts of the last minute need some points.
+      show(url, {
+        isReady: 'document.body.innerText.includes("Live") && Date.now() > (window.since_ ??= Date.now()) + 30_000',
+        height: 900,
+      }),
     close: () => browser.close(),
   };
 }

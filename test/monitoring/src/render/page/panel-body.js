@@ -9,7 +9,8 @@ const replaceVariables = (text) => text;
 export function panelBody(options) {
   const { panel, frames, height } = options;
   if (panel.type === 'stat' || panel.type === 'bargauge') return figures(options);
-  if (frames.length === 0) return h('div', { style: { display: 'grid', placeItems: 'center', height } }, 'No data');
+  const { noValue = 'No data' } = panel.fieldConfig.defaults;
+  if (frames.length === 0) return h('div', { style: { display: 'grid', placeItems: 'center', height } }, noValue);
   return panel.type === 'timeseries' ? timeSeries(options) : stateTimeline(options);
 }
 
