@@ -3,7 +3,7 @@ import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure } from './panel.ts';
-import { increase, occurred, of, quantile, rate, sumOf } from './queries.ts';
+import { increase, occurred, of, quantile, sumOf } from './queries.ts';
 
 const ended = 'cistern_fills_total';
 const jobs = 'cistern_job_duration_seconds';
@@ -92,11 +92,12 @@ export const fills: DashboardPlan = {
           description: 'moved: another worker continued the fetch. Failures have the axis at the right.',
           unit: 'ops',
           queries: [
-            { expr: sumOf('result', rate(ended, 'result!="failed"')), legend: '{{result}}' },
+            { expr: occurred('result', ended, 'result!="failed"'), legend: '{{result}}' },
             { expr: occurred('result', ended, 'result="failed"'), legend: '{{result}}' },
           ],
           words: ['done', 'moved', 'failed'],
           right: { label: 'failures', series: '/^failed$/' },
+          without: 'no fetches',
         }),
       ],
     },
@@ -138,10 +139,11 @@ export const fills: DashboardPlan = {
           description: 'Ended jobs by name. Failures have the axis at the right.',
           unit: 'ops',
           queries: [
-            { expr: sumOf('name', rate(`${jobs}_count`, 'result="done"')), legend: '{{name}}' },
+            { expr: occurred('name', `${jobs}_count`, 'result="done"'), legend: '{{name}}' },
             { expr: occurred('name', `${jobs}_count`, 'result="failed"'), legend: '{{name}} failed' },
           ],
           right: { label: 'failures', series: '/ failed$/', shade: 'red' },
+          without: 'no jobs',
         }),
         lines({
           title: 'Duration of jobs, p95',

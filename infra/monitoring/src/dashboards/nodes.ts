@@ -3,7 +3,7 @@ import { bad, good, neutral } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure, states } from './panel.ts';
-import { of, rate, sumOf } from './queries.ts';
+import { occurred, of, rate, sumOf } from './queries.ts';
 
 const node = '{{job}} {{instance}}';
 
@@ -57,7 +57,8 @@ export const nodes: DashboardPlan = {
           description: 'Requests of clients by node.',
           isByNode: true,
           unit: 'reqps',
-          queries: [{ expr: sumOf('job, instance', rate('cistern_requests_total')), legend: node }],
+          queries: [{ expr: occurred('job, instance', 'cistern_requests_total'), legend: node }],
+          without: 'no requests',
         }),
         lines({
           title: 'Requests in flight',
@@ -72,9 +73,10 @@ export const nodes: DashboardPlan = {
           isByNode: true,
           unit: 'Bps',
           queries: [
-            { expr: sumOf('job, instance', rate('cistern_response_bytes_total')), legend: node },
-            { expr: sumOf('job, instance', rate('cistern_fill_sent_bytes_total')), legend: `${node} to nodes` },
+            { expr: occurred('job, instance', 'cistern_response_bytes_total'), legend: node },
+            { expr: occurred('job, instance', 'cistern_fill_sent_bytes_total'), legend: `${node} to nodes` },
           ],
+          without: 'none',
         }),
       ],
     },

@@ -3,7 +3,7 @@ import { bad, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure, states, zeroIsGood, zeroOrWarning } from './panel.ts';
-import { increase, occurred, of, orZero, pulls, quantile, quantileInRange, rate, succeeded, sumOf } from './queries.ts';
+import { increase, occurred, of, orZero, pulls, quantile, quantileInRange, succeeded, sumOf } from './queries.ts';
 
 const problems = (severity: string) =>
   orZero(
@@ -152,11 +152,12 @@ export const overview: DashboardPlan = {
             'Responses by status class. Errors have the axis at the right. aborted: the client disconnected.',
           unit: 'reqps',
           queries: [
-            { expr: sumOf('status', rate('cistern_requests_total', 'status=~"2xx|3xx"')), legend: '{{status}}' },
+            { expr: occurred('status', 'cistern_requests_total', 'status=~"2xx|3xx"'), legend: '{{status}}' },
             { expr: occurred('status', 'cistern_requests_total', 'status=~"4xx|5xx|aborted"'), legend: '{{status}}' },
           ],
           words: ['2xx', '3xx', '4xx', '5xx', 'aborted'],
           right: { label: 'errors', series: '/^(4xx|5xx|aborted)$/' },
+          without: 'no requests',
         }),
       ],
     },
@@ -170,7 +171,7 @@ export const overview: DashboardPlan = {
           unit: 'reqps',
           queries: [
             {
-              expr: sumOf('result', rate('cistern_requests_total', `${succeeded},result!="NONE"`)),
+              expr: occurred('result', 'cistern_requests_total', `${succeeded},result!="NONE"`),
               legend: '{{result}}',
             },
           ],
@@ -200,9 +201,10 @@ export const overview: DashboardPlan = {
           description: 'The distance between the lines is saved. Bytes of redirects to the store are not counted.',
           unit: 'Bps',
           queries: [
-            { expr: sumOf('', rate('cistern_response_bytes_total')), legend: 'to clients' },
-            { expr: sumOf('', rate('cistern_upstream_received_bytes_total')), legend: 'from upstreams' },
+            { expr: occurred('', 'cistern_response_bytes_total'), legend: 'to clients' },
+            { expr: occurred('', 'cistern_upstream_received_bytes_total'), legend: 'from upstreams' },
           ],
+          without: 'none',
         }),
         lines({
           title: 'Served stale, and rejected',
@@ -218,7 +220,7 @@ export const overview: DashboardPlan = {
               expr: occurred('result', 'cistern_authentications_total', 'result!="accepted"'),
               legend: 'rejected: {{result}}',
             },
-            { expr: occurred('limit', 'cistern_limited_total', ''), legend: 'rejected: limit of {{limit}}' },
+            { expr: occurred('limit', 'cistern_limited_total'), legend: 'rejected: limit of {{limit}}' },
           ],
           shades: { '/^stale: /': 'orange', '/^rejected: /': 'yellow' },
           without: 'none',

@@ -32,7 +32,7 @@ export interface Override {
   readonly properties: readonly { readonly id: string; readonly value: unknown }[];
 }
 
-/** What differs between the kinds of panels. */
+/** The properties that differ between the kinds of panels. */
 interface Look {
   readonly type: string;
   readonly defaults: object;

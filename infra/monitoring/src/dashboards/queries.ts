@@ -14,10 +14,10 @@ export function rate(metric: string, matchers = ''): string {
 }
 
 /**
- * Returns the growth per second by a label, only of series that grow within the time range of the dashboard. So a line of
- * errors is there only if there are errors.
+ * Returns the growth per second by labels, only of series that grow within the time range of the dashboard. So a line of
+ * errors is there only if there are errors, and an idle panel shows its text instead of lines at zero.
  */
-export function occurred(by: string, metric: string, matchers: string): string {
+export function occurred(by: string, metric: string, matchers = ''): string {
   const grown = `sum by (${by}) (increase(${of(metric, matchers)}[$__range] @ end())) > 0`;
   return `${sumOf(by, rate(metric, matchers))} and on (${by}) ${grown}`;
 }

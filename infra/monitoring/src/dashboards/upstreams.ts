@@ -3,7 +3,7 @@ import { bad, good, neutral, warning } from './colours.ts';
 import { type DashboardPlan, labelVariable } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { bars, states } from './panel.ts';
-import { occurred, of, quantile, rate, sumOf } from './queries.ts';
+import { occurred, of, quantile } from './queries.ts';
 
 const chosen = 'upstream=~"$upstream"';
 const requests = 'cistern_upstream_requests_total';
@@ -48,7 +48,7 @@ export const upstreams: DashboardPlan = {
         bars({
           title: 'Pulls left',
           description:
-            'Share of the pull limit of each account, as last reported. Upstreams without a limit have none.',
+            'Share of the pull limit of each account, as last reported. Upstreams without a limit report none.',
           unit: 'percentunit',
           max: 1,
           queries: [
@@ -63,7 +63,7 @@ export const upstreams: DashboardPlan = {
             [0.1, warning],
             [0.25, good],
           ],
-          without: 'no limit',
+          without: 'none reported',
         }),
       ],
       widths: [16, 8],
@@ -77,7 +77,7 @@ export const upstreams: DashboardPlan = {
           unit: 'reqps',
           queries: [
             {
-              expr: sumOf('outcome', rate(requests, `${chosen},outcome=~"ok|not-found|denied|aborted"`)),
+              expr: occurred('outcome', requests, `${chosen},outcome=~"ok|not-found|denied|aborted"`),
               legend: '{{outcome}}',
             },
             { expr: occurred('outcome', requests, `${chosen},${failures}`), legend: '{{outcome}}' },
@@ -94,6 +94,7 @@ export const upstreams: DashboardPlan = {
             'mismatch',
           ],
           right: { label: 'failures', series: '/^(rate-limited|refused-us|unreachable|timeout|mismatch)$/' },
+          without: 'no requests',
         }),
         lines({
           title: 'Time to headers',
@@ -134,8 +135,9 @@ export const upstreams: DashboardPlan = {
           description: 'Bodies of responses of upstreams.',
           unit: 'Bps',
           queries: [
-            { expr: sumOf('upstream', rate('cistern_upstream_received_bytes_total', chosen)), legend: '{{upstream}}' },
+            { expr: occurred('upstream', 'cistern_upstream_received_bytes_total', chosen), legend: '{{upstream}}' },
           ],
+          without: 'none',
           shade: 'purple',
         }),
       ],

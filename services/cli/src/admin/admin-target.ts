@@ -122,7 +122,7 @@ function clusterAuthorization(origin: string, options: AdminOptions, env: Termin
   );
 }
 
-/** Returns true if nobody can read what is sent to `origin` on its way: by TLS, or because it stays on this machine. */
+/** Returns true if data to `origin` is protected on its way: by TLS, or because it stays on this machine. */
 export function isEncrypted(origin: string): boolean {
   const { protocol, hostname } = new URL(origin);
   return protocol === 'https:' || isLoopbackName(hostname);
