@@ -68,3 +68,25 @@ export const colours: Readonly<Record<string, string>> = {
   'admin p50': 'text',
   'admin p99': 'text',
 };
+
+/** Hues without a meaning, which separate series. */
+const [teal, pink, brown] = ['#37a2a2', '#d683ce', '#a37c5b'];
+
+/** Patterns of names that begin with an upstream of the default configuration. Others have the colour of the panel. */
+export const upstreamColours: Readonly<Record<string, string>> = {
+  '/^docker\\.io/': 'blue',
+  '/^quay\\.io/': 'purple',
+  '/^ghcr\\.io/': pink,
+  '/^gcr\\.io/': teal,
+  '/^registry\\.k8s\\.io/': 'dark-blue',
+  '/^mcr\\./': brown,
+  '/^public\\.ecr\\./': 'dark-purple',
+};
+
+/** Patterns of the names of jobs and queues. */
+export const jobColours: Readonly<Record<string, string>> = {
+  '/^(fetch-blob|interactive-blob)/': 'blue',
+  '/^(fetch-manifest|interactive-short)/': pink,
+  '/^(revalidate-tag|background-blob)/': teal,
+  '/^(prewarm-|background-short)/': 'purple',
+};

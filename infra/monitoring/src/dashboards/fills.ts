@@ -1,5 +1,5 @@
 // The dashboard of fetches and workers: do clients wait, do fetches fail, do workers keep up?
-import { bad, good, neutral, warning } from './colours.ts';
+import { bad, good, jobColours, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure } from './panel.ts';
@@ -83,7 +83,7 @@ export const fills: DashboardPlan = {
           unit: 'short',
           queries: [
             { expr: sumOf('class', of('cistern_fills_in_flight')), legend: '{{class}}' },
-            { expr: sumOf('class', of('cistern_fills_parked')), legend: '{{class}} parked' },
+            { expr: `${sumOf('class', of('cistern_fills_parked'))} > 0`, legend: '{{class}} parked' },
           ],
           words: ['interactive', 'background', 'interactive parked', 'background parked'],
         }),
@@ -133,6 +133,7 @@ export const fills: DashboardPlan = {
           description: 'Jobs that no worker has taken yet. Clients wait for interactive jobs.',
           unit: 'short',
           queries: [{ expr: `max by (queue) (${of('cistern_queue_jobs', 'state="waiting"')})`, legend: '{{queue}}' }],
+          shades: jobColours,
         }),
         lines({
           title: 'Jobs by name',
@@ -142,6 +143,7 @@ export const fills: DashboardPlan = {
             { expr: occurred('name', `${jobs}_count`, 'result="done"'), legend: '{{name}}' },
             { expr: occurred('name', `${jobs}_count`, 'result="failed"'), legend: '{{name}} failed' },
           ],
+          shades: jobColours,
           right: { label: 'failures', series: '/ failed$/', shade: 'red' },
           without: 'no jobs',
         }),
@@ -150,6 +152,7 @@ export const fills: DashboardPlan = {
           description: 'One in twenty jobs of the name takes longer.',
           unit: 's',
           queries: [{ expr: quantile(0.95, 'name', jobs), legend: '{{name}}' }],
+          shades: jobColours,
           without: 'no jobs',
         }),
       ],

@@ -61,8 +61,10 @@ interface Lines extends Common {
   /** Other colours, by the pattern of the names of series. */
   readonly shades?: Readonly<Record<string, string>>;
   readonly right?: RightAxis;
-  /** Patterns of names of series that are limits: dashed, without an area. */
+  /** The pattern of names of series that are limits: dashed, without an area. */
   readonly limits?: string;
+  /** The pattern of names of series with a dotted line, without an area. */
+  readonly dotted?: string;
   readonly isStacked?: boolean;
   /** The axis reaches at least to this value. Default: a small value for the unit. */
   readonly softMax?: number;
@@ -71,7 +73,7 @@ interface Lines extends Common {
 /** Returns a panel of lines over time. The legend has the last value and the maximum of each series. */
 export function lines({ title, description, unit, queries, ...look }: Lines): Panel {
   const { words = [], shade = 'blue', shades = {}, right, limits, isStacked = false, isByNode = false } = look;
-  const { softMax = softMaxima[unit], without } = look;
+  const { softMax = softMaxima[unit], without, dotted } = look;
   const legends = queries.map(({ legend }) => legend).filter((legend) => legend in colours);
   return panelOf(
     { title, description, unit, queries },
@@ -99,6 +101,7 @@ export function lines({ title, description, unit, queries, ...look }: Lines): Pa
           byPattern(pattern, { id: 'color', value: shadesOf(colour) }),
         ),
         ...(limits === undefined ? [] : [byPattern(limits, ...limitLook)]),
+        ...(dotted === undefined ? [] : [byPattern(dotted, ...dottedLook)]),
         ...(right === undefined ? [] : [byPattern(right.series, ...rightLook(right))]),
         ...wordOverrides([...words, ...legends]),
         hideZeros,
@@ -115,6 +118,11 @@ const limitLook: Properties = [
   { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },
   { id: 'custom.fillOpacity', value: 0 },
   { id: 'custom.stacking', value: { mode: 'none', group: 'limits' } },
+];
+
+const dottedLook: Properties = [
+  { id: 'custom.lineStyle', value: { fill: 'dot', dash: [2, 4] } },
+  { id: 'custom.fillOpacity', value: 0 },
 ];
 
 function rightLook({ label, unit, shade }: RightAxis): Properties {

@@ -1,5 +1,5 @@
 // The dashboard of upstream registries: can they be used, what is left of their pull limits, are they slow?
-import { bad, good, neutral, warning } from './colours.ts';
+import { bad, good, neutral, upstreamColours, warning } from './colours.ts';
 import { type DashboardPlan, labelVariable } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { bars, states } from './panel.ts';
@@ -104,7 +104,8 @@ export const upstreams: DashboardPlan = {
             expr: quantile(q, 'upstream', 'cistern_upstream_request_duration_seconds', chosen),
             legend: `{{upstream}} p${q * 100}`,
           })),
-          shade: 'purple',
+          shades: upstreamColours,
+          dotted: '/ p50$/',
           without: 'no requests',
         }),
       ],
@@ -126,7 +127,7 @@ export const upstreams: DashboardPlan = {
               legend: `reserve of ${account}`,
             },
           ],
-          shades: { '/^reserve of /': 'orange' },
+          shades: { ...upstreamColours, '/^reserve of /': 'orange' },
           limits: '/^reserve/',
           without: 'no limit reported',
         }),
@@ -138,7 +139,7 @@ export const upstreams: DashboardPlan = {
             { expr: occurred('upstream', 'cistern_upstream_received_bytes_total', chosen), legend: '{{upstream}}' },
           ],
           without: 'none',
-          shade: 'purple',
+          shades: upstreamColours,
         }),
       ],
     },
@@ -181,7 +182,7 @@ export const upstreams: DashboardPlan = {
               legend: '{{upstream}} withheld: {{reason}}',
             },
           ],
-          shades: { '/ withheld: /': 'orange' },
+          shades: { ...upstreamColours, '/ withheld: /': 'orange' },
           without: 'none',
         }),
       ],

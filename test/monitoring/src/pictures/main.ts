@@ -10,7 +10,7 @@ import { answerDashboard, type Times } from '../render/answer-dashboard.ts';
 import { openRenderer, type Renderer } from '../render/open-renderer.ts';
 import { type PrometheusApi, prometheusApi } from '../render/prometheus-api.ts';
 import { shrinkPicture } from '../render/shrink-picture.ts';
-import { openSite, type Site } from './open-site.ts';
+import { openSite, operator, type Site } from './open-site.ts';
 import { startTraffic } from './start-traffic.ts';
 
 const { values } = parseArgs({
@@ -70,7 +70,7 @@ async function drawSituations(by: Renderer): Promise<void> {
     try {
       await delay(300_000);
       await drawLast(300, '');
-      const picture = await by.photograph(`${site.admin.url}/console/`);
+      const picture = await by.photograph(`${site.admin.url}/console/`, operator);
       await writeFile(join(output, '../console.png'), await shrinkPicture(picture));
       progress('outage');
       await causeOutage(site);

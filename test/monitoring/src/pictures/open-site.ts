@@ -1,6 +1,8 @@
 // A small site for pictures: a cluster with two upstreams, haproxy and Prometheus.
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type FakeUpstream, startFakeUpstream } from '@cistern/fake-upstream';
-import { type Cluster, type ClusterNode, startAdminNode, startCluster } from '@cistern/test-servers';
+import { bcryptHash, type Cluster, type ClusterNode, startAdminNode, startCluster } from '@cistern/test-servers';
 import { type Prometheus, startPrometheus } from '../start-prometheus.ts';
 
 export interface Site {
@@ -10,6 +12,9 @@ export interface Site {
   readonly prometheus: Prometheus;
   close(): Promise<void>;
 }
+
+/** The operator of the admin node. */
+export const operator = { username: 'ada', password: 'a long password' };
 
 const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }) => new URL(metricsUrl).host;
 
@@ -31,7 +36,9 @@ export async function openSite(scrapeSeconds: number): Promise<Site> {
       env,
     });
     stack.defer(() => cluster.close());
-    const admin = await startAdminNode(cluster, undefined, env);
+    const operators = join(dirname(cluster.configFile), 'operators');
+    await writeFile(operators, `${operator.username}:${await bcryptHash(operator.password)}\n`);
+    const admin = await startAdminNode(cluster, undefined, { ...env, REGISTRY_ADMIN_HTPASSWD_PATH: operators });
     stack.defer(async () => void (await admin.kill()));
     const prometheus = await startPrometheus(
       {

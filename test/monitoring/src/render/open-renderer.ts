@@ -10,16 +10,22 @@ export interface Renderer {
   /** Resolves to a picture in PNG. Rejects if the page has an error. */
   render(dashboard: DrawnDashboard, answers: Answers): Promise<Uint8Array>;
   /** Resolves to a picture in PNG of the console at `url`, once it is connected. Rejects if the page has an error. */
-  photograph(url: string): Promise<Uint8Array>;
+  photograph(url: string, account: Account): Promise<Uint8Array>;
   close(): Promise<void>;
+}
+
+interface Account {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** The parts of puppeteer that are used. */
 interface Tab {
   on(event: 'pageerror', listener: (error: Error) => void): void;
+  authenticate(account: Account): Promise<void>;
   setViewport(size: object): Promise<void>;
   goto(url: string, options: object): Promise<unknown>;
-  waitForFunction(expression: string): Promise<unknown>;
+  waitForFunction(expression: string, options: object): Promise<unknown>;
   screenshot(options: object): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -41,16 +47,17 @@ export async function openRenderer(): Promise<Renderer> {
     args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'],
   });
   /** Shows a page, and takes the picture when `isReady`, an expression in the page, is true. */
-  async function show(url: string, { isReady, ...size }: { readonly isReady: string; readonly height: number }) {
+  async function show(url: string, isReady: string, { account, ...size }: View): Promise<Uint8Array> {
     const tab = await browser.newPage();
     const errors: string[] = [];
     tab.on('pageerror', (error) => void errors.push(error.message));
     try {
-      await tab.setViewport({ width: 1416, ...size });
+      await tab.setViewport(size);
+      if (account !== undefined) await tab.authenticate(account);
       await tab.goto(url, { waitUntil: 'load' });
-      if (errors.length === 0) await tab.waitForFunction(isReady);
+      if (errors.length === 0) await tab.waitForFunction(isReady, { timeout: 90_000 });
       if (errors.length > 0) throw new Error(`${url}: ${errors.join('; ')}`);
-      return await tab.screenshot({ fullPage: true });
+      return await tab.screenshot({ fullPage: account === undefined });
     } finally {
       await tab.close();
     }
@@ -66,14 +73,19 @@ export async function openRenderer(): Promise<Renderer> {
       );
       const isReady =
         'document.querySelector("#root").children.length > 0 && (window.frames_ = (window.frames_ ?? 0) + 1) > 30';
-      return show(pathToFileURL(file).href, { isReady, height: 1000 });
+      return show(pathToFileURL(file).href, isReady, { width: 1416, height: 1000 });
     },
-    photograph: (url) =>
-      // The charts of the last minute need some points.
-      show(url, {
-        isReady: 'document.body.innerText.includes("Live") && Date.now() > (window.since_ ??= Date.now()) + 30_000',
-        height: 900,
-      }),
+    photograph: (url, account) => show(url, hasConsole, { width: 1280, height: 465, account }),
     close: () => browser.close(),
   };
 }
+
+interface View {
+  readonly width: number;
+  readonly height: number;
+  /** Set for a page with a login. Then the picture has the size of the view. Otherwise it has the whole page. */
+  readonly account?: Account;
+}
+
+/** The console is connected, and its charts of the last minute have some points. */
+const hasConsole = 'document.body.innerText.includes("Live") && Date.now() > (window.since_ ??= Date.now()) + 40_000';
