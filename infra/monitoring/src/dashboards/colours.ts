@@ -83,10 +83,26 @@ export const upstreamColours: Readonly<Record<string, string>> = {
   '/^public\\.ecr\\./': 'dark-purple',
 };
 
+/** Patterns of the names of failed store operations. Others have shades of red. */
+export const failureColours: Readonly<Record<string, string>> = {
+  '/^put$/': 'red',
+  '/^stat$/': 'super-light-red',
+  '/^open$/': 'dark-red',
+};
+
+/** Patterns of the names of tags and lists that were served stale, by upstream. */
+export const staleColours: Readonly<Record<string, string>> = {
+  '/^stale: /': 'orange',
+  '/^stale: quay/': 'super-light-orange',
+  '/^stale: ghcr/': 'dark-orange',
+};
+
 /** Patterns of the names of jobs and queues. */
 export const jobColours: Readonly<Record<string, string>> = {
-  '/^(fetch-blob|interactive-blob)/': 'blue',
-  '/^(fetch-manifest|interactive-short)/': pink,
-  '/^(revalidate-tag|background-blob)/': teal,
-  '/^(prewarm-|background-short)/': 'purple',
+  '/^(fetch-blob|interactive-blob)$/': 'blue',
+  '/^(fetch-manifest|interactive-short)$/': pink,
+  '/^(revalidate-tag|background-blob)$/': teal,
+  '/^(prewarm-[a-z]+|background-short)$/': 'purple',
+  '/^fetch-manifest failed$/': 'dark-red',
+  '/^revalidate-tag failed$/': 'super-light-red',
 };

@@ -97,12 +97,12 @@ export function lines({ title, description, unit, queries, ...look }: Lines): Pa
         },
       },
       overrides: [
-        ...Object.entries({ ...(isByNode && nodeShades), ...shades }).map(([pattern, colour]) =>
-          byPattern(pattern, { id: 'color', value: shadesOf(colour) }),
-        ),
         ...(limits === undefined ? [] : [byPattern(limits, ...limitLook)]),
         ...(dotted === undefined ? [] : [byPattern(dotted, ...dottedLook)]),
         ...(right === undefined ? [] : [byPattern(right.series, ...rightLook(right))]),
+        ...Object.entries({ ...(isByNode && nodeShades), ...shades }).map(([pattern, colour]) =>
+          byPattern(pattern, { id: 'color', value: shadesOf(colour) }),
+        ),
         ...wordOverrides([...words, ...legends]),
         hideZeros,
       ],

@@ -1,5 +1,5 @@
 // The first dashboard: is the cache well, what does it save, what is slow?
-import { bad, good, neutral, warning } from './colours.ts';
+import { bad, good, neutral, staleColours, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure, states, zeroIsGood, zeroOrWarning } from './panel.ts';
@@ -222,7 +222,7 @@ export const overview: DashboardPlan = {
             },
             { expr: occurred('limit', 'cistern_limited_total'), legend: 'rejected: limit of {{limit}}' },
           ],
-          shades: { '/^stale: /': 'orange', '/^rejected: /': 'yellow' },
+          shades: { ...staleColours, '/^rejected: /': 'yellow' },
           without: 'none',
         }),
       ],

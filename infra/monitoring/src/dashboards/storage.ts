@@ -1,5 +1,5 @@
 // The dashboard of the store and the index: is there room, what is evicted, is the content right, does the index answer?
-import { bad, good, neutral, warning } from './colours.ts';
+import { bad, failureColours, good, neutral, warning } from './colours.ts';
 import type { DashboardPlan } from './dashboard.ts';
 import { lines } from './lines.ts';
 import { figure } from './panel.ts';
@@ -117,6 +117,7 @@ export const storage: DashboardPlan = {
           unit: 'ops',
           queries: [{ expr: occurred('operation', 'cistern_store_errors_total'), legend: '{{operation}}' }],
           shade: 'red',
+          shades: failureColours,
           without: 'none failed',
         }),
         lines({

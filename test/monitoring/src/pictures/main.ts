@@ -68,10 +68,11 @@ async function drawSituations(by: Renderer): Promise<void> {
     progress('with traffic');
     const traffic = startTraffic(site.cluster.url, site.upstreams, 1);
     try {
-      await delay(300_000);
-      await drawLast(300, '');
+      await delay(60_000);
       const picture = await by.photograph(`${site.admin.url}/console/`, operator);
       await writeFile(join(output, '../console.png'), await shrinkPicture(picture));
+      await delay(200_000);
+      await drawLast(300, '');
       progress('outage');
       await causeOutage(site);
       await drawLast(360, '-outage');
