@@ -68,8 +68,8 @@ function get(options: RequestOptions, isSecure: boolean): Promise<Answer> {
           body += text;
           if (body.length > maxBytes) answer.destroy();
         })
-        .on('error', () => resolve({ status, headers, body }))
-        .on('end', () => resolve({ status, headers, body }));
+        .on('error', () => {})
+        .on('close', () => resolve({ status, headers, body }));
     })
     .on('error', reject)
     .end();
