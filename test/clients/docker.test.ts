@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { type Docker, type DockerOptions, openDocker } from './src/clients/docker.ts';
 import { type OpenedClient, describeClient } from './src/describe-client.ts';
 import { type LoggedRequest, contentGets } from './src/request-log.ts';
-import type { Rig } from './src/open-rig.ts';
+import { openRecordingProxy } from './src/open-recording-proxy.ts';
+import { openRig, type Rig } from './src/open-rig.ts';
 import { type UpstreamName, testTag, upstreamNames } from './src/test-images.ts';
 
 const packages = ['docker.io', 'docker-cli', 'docker-buildx'];
@@ -61,6 +62,24 @@ describeClient<Docker>(
     });
   },
 );
+
+for (const store of ['graph-driver', 'containerd'] as const)
+  test(`docker, ${store} store: the log of a cold pull has at most as many lines as requests`, async (t) => {
+    const rig = await openRig({ packages, log: {} });
+    t.after(rig.close);
+    const proxy = await openRecordingProxy(rig.cache);
+    t.after(proxy.close);
+    const client = await openDocker({ mirror: `http://${proxy.host}`, store });
+    t.after(client.close);
+    await rig.settled();
+    const before = rig.cacheLog().length;
+    await client.pull(`docker.io/library/multi:${testTag}`);
+    await rig.settled();
+    const lines = rig.cacheLog().slice(before);
+    t.diagnostic(`${proxy.requests()} requests, ${lines.length} lines`);
+    assert.ok(lines.some((line) => line.includes(' docker.io/library/multi:')));
+    assert.ok(lines.length <= proxy.requests(), lines.join('\n'));
+  });
 
 async function runsFromBothUpstreams({ rig, client }: OpenedClient<Docker>): Promise<void> {
   for (const upstream of upstreamNames) {

@@ -68,7 +68,7 @@ A line for people has the local time, the level unless it is \`info\`, the messa
 
 - An outage of the index, the store or an upstream is one line when it begins, one in each minute, and one when it ends.
 - All lines of an outage are \`warn\`, also the last one. So a filter by level shows both ends. The same is true for other recoveries.
-- **Consequences of an outage are lowered to \`debug\`**: warnings and errors whose \`err\` comes from the part that is away. The lines of the outage
+- **Consequences of an outage are lowered to \`debug\`**: warnings and errors whose \`err\` comes from the unavailable part. The lines of the outage
   count them: \`failures\` failed, and \`skipped\` were not tried.
 - Other lines keep their level during an outage: requests, errors with another cause, and messages that are written only once.
 - To see the consequences, too, set \`log.level: debug\`. [A reload](operations.md#reload-the-configuration) applies it without a restart.
@@ -171,8 +171,8 @@ function recoveryRows(messages) {
   const unknown = recoveries.flat(2).find((message) => message !== undefined && !known.has(message));
   if (unknown !== undefined) throw new Error(`No log message is "${unknown}". Correct the list of recoveries.`);
   return recoveries.map(([begins, lasts, ends]) => {
-    const cells = [begins, lasts, ...ends].map((message) => (message === undefined ? '' : `\`${message}\``));
-    return `| ${cells[0]} | ${cells[1]} | ${cells.slice(2).join(', ')} |`;
+    const cells = [[begins], [lasts ?? []].flat(), ends];
+    return `| ${cells.map((texts) => texts.map((text) => `\`${text}\``).join(', ')).join(' | ')} |`;
   });
 }
 

@@ -1,6 +1,5 @@
 // The lines of an outage of the store. They are the same for each kind of store.
 import { type LogWithOutages, type Outage, watchOutage } from '@cistern/telemetry';
-import type { S3Place } from './s3/s3-error.ts';
 
 /** The part of a logger that a store needs: fields first, then a constant message. */
 export interface StoreLog extends LogWithOutages {
@@ -10,7 +9,7 @@ export interface StoreLog extends LogWithOutages {
 export interface StoreOutageOptions {
   readonly log: StoreLog;
   /** Fields of each line: where the store is. */
-  readonly place: S3Place | { readonly path: string };
+  readonly place: { readonly endpoint: string; readonly bucket: string } | { readonly path: string };
   /** Returns true for an error that is a consequence of the outage. */
   readonly explains: (error: Error) => boolean;
 }

@@ -14,7 +14,7 @@ test('a failure that an outage hides is logged if it continues after the outage,
     {
       name: 'sweep',
       retryMs: 1000,
-      step: () => Promise.reject(new CacheError('index-unavailable', 'The index is away.')),
+      step: () => Promise.reject(new CacheError('index-unavailable', 'The index is unavailable.')),
     },
   );
   t.after(() => loop.close());

@@ -16,6 +16,8 @@ export interface Rig {
   upstreamRequests(upstream: UpstreamName): LoggedRequest[];
   /** Returns the requests that the cache has answered so far. */
   cacheRequests(): LoggedRequest[];
+  /** Returns the lines of the cache's log so far. */
+  cacheLog(): string[];
   /** Resolves when no server has logged a request for a moment, because a request is logged after its last byte. */
   settled(): Promise<void>;
   /** Starts an outage of the upstream. Resolves to a function that ends it; refused connections cannot be ended. */
@@ -41,9 +43,19 @@ export interface RigOptions {
   readonly upstream?: Readonly<Record<string, unknown>>;
   /** The section `auth` of Cistern's configuration. Default: no authentication. */
   readonly auth?: Readonly<Record<string, unknown>>;
+  /** The section `log` of Cistern's configuration. Default: an access log, which `cacheRequests` reads. */
+  readonly log?: Readonly<Record<string, unknown>>;
 }
 
-export async function openRig({ packages, openStorage, upstream, auth = {} }: RigOptions): Promise<Rig> {
+const accessLog = { level: 'info', accesslog: { disabled: false } };
+
+export async function openRig({
+  packages,
+  openStorage,
+  upstream,
+  auth = {},
+  log = accessLog,
+}: RigOptions): Promise<Rig> {
   await ensureDebianPackages(packages);
   const images = await ensureTestImages();
   const stops: (() => Promise<unknown>)[] = [];
@@ -62,7 +74,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
       config: {
         ...(opened !== undefined && { storage: opened.storage }),
         auth,
-        log: { level: 'info', accesslog: { disabled: false } },
+        log,
         upstreams: {
           'docker.io': { url: dockerIo.url, default: true, ...upstream },
           'quay.io': { url: quayIo.url },
@@ -78,6 +90,7 @@ export async function openRig({ packages, openStorage, upstream, auth = {} }: Ri
       upstreamRequests: (name) => dockerRegistryRequests(upstreams[name].process.outputLines()),
       startOutage: (name, how) => startOutage(upstreams[name], how),
       cacheRequests: () => cisternRequests(cistern.log()),
+      cacheLog: () => [...cistern.log()],
       settled: async () => void (await untilSteady(loggedLines, { looks: 30, everyMs: 10 })),
       close,
     };

@@ -4,7 +4,7 @@ import { sendRequest } from '@cistern/single-node/send-request';
 import { until } from '@cistern/single-node/until';
 import type { Client } from './clients/client.ts';
 import type { Rig } from './open-rig.ts';
-import { type LoggedRequest, contentGets } from './request-log.ts';
+import { type LoggedRequest, cisternRequests, contentGets } from './request-log.ts';
 import { type UpstreamName, upstreamNames } from './test-images.ts';
 
 export interface Pull {
@@ -30,10 +30,12 @@ export async function pullsColdThenWarm({
   const digest = await rig.digestOf(upstream, repository);
   await rig.settled();
   const before = contentSoFar(rig);
+  const furtherBefore = furtherLines(rig);
 
   assert.ok((await client.pull(reference)).includes(digest), `the cold pull did not return ${digest}`);
   await rig.settled();
   const cold = contentSoFar(rig);
+  assert.deepEqual(furtherLines(rig).slice(furtherBefore.length), [], 'a cold pull logs only its requests');
   for (const name of upstreamNames) {
     const fetched = cold[name].slice(before[name].length);
     assert.equal(fetched.length > 0, name === upstream, `the cold pull made ${fetched.length} requests to ${name}`);
@@ -53,6 +55,11 @@ export async function pullsColdThenWarm({
   const blobs = blobsOf(warm.cache.slice(requestsBefore.length));
   assert.ok(blobs.length > 0, 'the warm pull got no blob from the cache');
   if (redirected) assert.deepEqual([...new Set(blobs.map(({ status }) => status))], [307]);
+}
+
+/** Returns the lines of the cache's log that are not in its access log. */
+function furtherLines(rig: Rig): string[] {
+  return rig.cacheLog().filter((line) => cisternRequests([line]).length === 0);
 }
 
 /** The cache itself sends a blob until it is stored, and to a client that requests the whole blob twice. */

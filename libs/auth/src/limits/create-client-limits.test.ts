@@ -6,9 +6,14 @@ import { Redis } from 'ioredis';
 import { createClientLimits } from './create-client-limits.ts';
 import { createLockOut } from './create-lock-out.ts';
 
-const log = { warn() {} };
 const limitsOf = (limits: { requestsPerMinute?: number; bytesPerDay?: number }) =>
-  createClientLimits({ requestsPerMinute: undefined, bytesPerDay: undefined, shared: undefined, log, ...limits });
+  createClientLimits({
+    requestsPerMinute: undefined,
+    bytesPerDay: undefined,
+    shared: undefined,
+    log: { warn() {} },
+    ...limits,
+  });
 
 test('each client has its own number of requests a minute', async () => {
   const limits = limitsOf({ requestsPerMinute: 3 });

@@ -106,10 +106,10 @@ test('an outage explains what its registry does not answer, and nothing else of 
   log.warn({ err: consequence }, 'consequence');
   const { name, host } = { name: 'test', host: 'alternate.example' };
   for (const [why, detail] of Object.entries({
-    'of an alternate': { upstream: name, host },
-    'of a switch to offline': { upstream: name, offline: true },
-    'of another upstream': { ...((consequence as CacheError).detail as object), upstream: 'other' },
-    'of a refusal': { ...((consequence as CacheError).detail as object), status: 400 },
+    'an alternate fails': { upstream: name, host },
+    'an operator has switched it offline': { upstream: name, offline: true },
+    'another upstream fails': { ...((consequence as CacheError).detail as object), upstream: 'other' },
+    'the registry refuses a request': { ...((consequence as CacheError).detail as object), status: 400 },
   }))
     log.warn({ upstream: name, err: new CacheError('upstream-unreachable', 'No.', { detail }) }, why);
   registry.isReachable = true;
@@ -117,10 +117,10 @@ test('an outage explains what its registry does not answer, and nothing else of 
   log.warn({ err: consequence }, 'after the first ping that is answered');
   assert.deepEqual(messages(), [
     'circuit breaker opened',
-    'of an alternate',
-    'of a switch to offline',
-    'of another upstream',
-    'of a refusal',
+    'an alternate fails',
+    'an operator has switched it offline',
+    'another upstream fails',
+    'the registry refuses a request',
     'after the first ping that is answered',
   ]);
 });
