@@ -6,7 +6,6 @@ import { problemsOf, segmentsOf, viewNotice } from '../well.js';
 
 /** @import { ShownProblem } from '../api-types.d.ts' */
 /** @import { Live } from '../page.d.ts' */
-/** @import { Segment } from '../well.js' */
 
 const titles = { good: 'All well', warn: 'Needs attention', bad: 'Not well', unknown: 'Loading …' };
 
@@ -14,7 +13,7 @@ const titles = { good: 'All well', warn: 'Needs attention', bad: 'Not well', unk
 export function wellStrip(live) {
   const problems = problemsOf(live);
   const segments = segmentsOf(live, problems);
-  const state = stateOf(live, problems, segments);
+  const state = stateOf(live, problems);
   const notice = viewNotice(live);
   return html`<h2 id="well-title" class="visually-hidden">Is it well?</h2>
     <div class="well ${state}">
@@ -35,15 +34,15 @@ export function wellStrip(live) {
 }
 
 /**
+ * The verdict is the same as that of `cistern status` and the metrics. A segment that is only a hint, such as a low budget, does not
+ * change it.
  * @param {Live} live
  * @param {readonly ShownProblem[]} problems
- * @param {readonly Segment[]} segments
  * @returns {keyof typeof titles}
  */
-function stateOf(live, problems, segments) {
-  const states = new Set(segments.map(({ state }) => state));
-  if (problems.some(({ severity }) => severity === 'critical') || states.has('bad')) return 'bad';
-  if (problems.length > 0 || states.has('warn') || viewNotice(live) !== undefined) return 'warn';
+function stateOf(live, problems) {
+  if (problems.some(({ severity }) => severity === 'critical')) return 'bad';
+  if (problems.length > 0 || viewNotice(live) !== undefined) return 'warn';
   return live.overview === undefined ? 'unknown' : 'good';
 }
 
