@@ -30,10 +30,10 @@ function startHealth() {
   return { seen, ...createStoreHealth({ storageLimits }, store, disk) };
 }
 
-test('a store that cannot be written because its disk is full is healthy, and is full until it can be written', async () => {
+test('a store that cannot be written because it has no space is healthy, and is full until it can be written', async () => {
   const { seen, checkStore, findFullStore } = startHealth();
   assert.equal(await findFullStore(), undefined);
-  for (const code of ['ENOSPC', 'EDQUOT']) {
+  for (const code of ['ENOSPC', 'EDQUOT', 'InsufficientStorage', 'QuotaExceeded', 'XMinioStorageFull']) {
     seen.failure = code;
     await checkStore();
     assert.match((await findFullStore()) ?? '', new RegExp(`^The store is full: It reports ${code}`));

@@ -45,8 +45,10 @@ export function createStoreHealth(
   };
 }
 
+/** The codes of file systems, and of S3 servers such as Ceph and MinIO. */
+const fullCodes = new Set<unknown>(['ENOSPC', 'EDQUOT', 'InsufficientStorage', 'QuotaExceeded', 'XMinioStorageFull']);
+
 function isFull(error: unknown): boolean {
   if (!isCacheError(error, 'store-unavailable')) return false;
-  const { code } = Object(error.detail) as { readonly code?: unknown };
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  return fullCodes.has((Object(error.detail) as { readonly code?: unknown }).code);
 }
