@@ -86,7 +86,7 @@ function endedNodes(ended, running) {
           return html`<li class="row">
             <div>${nameOf(node)}</div>
             <span class="small">
-              <span class="badge ${node.state === 'lost' ? (isBack ? 'warn' : 'bad') : ''}">${node.state}</span>
+              <span class="badge ${node.state === 'lost' && !isBack ? 'warn' : ''}">${node.state}</span>
               <time title=${formatTime(node.seenAt)}
                 >${node.state === 'lost' ? 'last report' : 'stopped'} ${formatAgo(node.seenAt)}</time
               >${isBack ? ' · has started again' : ''}

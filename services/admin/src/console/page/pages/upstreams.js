@@ -82,7 +82,7 @@ function card(upstream, accounts, { decide, isDisabled }) {
   return html`<li class="card">
     <div class="row">
       <h2>${name}</h2>
-      <span class="badge ${isOffline ? 'warn' : isFailing ? 'bad' : 'good'}"
+      <span class="badge ${isOffline || isFailing ? 'warn' : 'good'}"
         >${isOffline ? 'offline' : isFailing ? 'failing' : 'online'}</span
       >
     </div>

@@ -27,7 +27,7 @@ export function budgetBar({ upstream, account, limit, remaining, reserve, window
         : meter(remaining, limit, { label: `Pulls left: ${label}`, isLow: reserve !== null && remaining <= reserve })
     }
     <p class="muted small">
-      ${isBackedOff ? html`<span class="badge bad">backing off for ${formatDuration(backedOffUntil - Date.now())}</span> ` : nothing}
+      ${isBackedOff ? html`<span class="badge warn">backing off for ${formatDuration(backedOffUntil - Date.now())}</span> ` : nothing}
       ${reserve === null || limit === null ? nothing : html`The last ${formatCount(reserve)} are reserved for content that is not cached. `}
       ${resetsAt === null ? nothing : html`${resetsAt > Date.now() ? 'Resets' : 'Reset'} ${formatAgo(resetsAt)}.`}
     </p>
