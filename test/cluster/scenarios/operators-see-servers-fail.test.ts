@@ -1,121 +1,140 @@
 // Breaks each server and node of a cluster. Operators see the cause, what still works and what to do, the same everywhere, and
 // nothing else.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { diagnoseTime, startExtraNode } from '@cistern/test-servers';
-import { openIndex } from '../src/open-index.ts';
+import { test } from 'node:test';
+import { startExtraNode } from '@cistern/test-servers';
+import { declareDrills } from '../src/declare-drills.ts';
 import { openDrill } from '../src/open-drill.ts';
+import { openIndex } from '../src/open-index.ts';
+import { pullImage, tryPull } from '../src/pull.ts';
 
-type Drill = Awaited<ReturnType<typeof openDrill>>;
-let drill: Drill;
-const ends: (() => unknown)[] = [];
+const drill = declareDrills((owner) => openDrill(owner, { page: 'nodes' }));
 
-before(async () => {
-  drill = await openDrill({ after: (end: () => unknown) => ends.unshift(end) });
-  await drill.untilSeen([]);
-});
-after(async () => {
-  for (const end of ends) await end();
-});
-
-/** Breaks something, waits until operators see it and nothing else, repairs it, and waits until they see nothing. */
-function drillOf(
-  name: string,
-  kinds: readonly string[],
-  breakIt: (drill: Drill) => unknown,
-  repair: (drill: Drill) => unknown,
-) {
-  test(name, async (t) => {
-    await breakIt(drill);
-    const seen = await diagnoseTime(t, 'operators see it', () => drill.untilSeen(kinds));
-    for (const { kind, severity, reason } of seen) t.diagnostic(`${severity} ${kind}: ${reason}`);
-    await repair(drill);
-    await diagnoseTime(t, 'operators see that it is over', () => drill.untilSeen([]));
-  });
-}
-
-drillOf(
+test(
   'Redis is stopped',
-  ['index-unavailable'],
-  ({ redis }) => redis.stop(),
-  ({ redis }) => redis.start(),
+  drill({
+    kinds: ['index-unavailable'],
+    begin: ({ redis }) => redis.stop(),
+    async check(_, { console }) {
+      assert.match((await console.read()).notice ?? '', /index is unavailable\. This page shows the state of \d/);
+    },
+    end: ({ redis }) => redis.start(),
+  }),
 );
 
-drillOf(
+test(
   'Redis hangs',
-  ['index-unavailable'],
-  ({ redis }) => redis.freeze(),
-  ({ redis }) => redis.thaw(),
+  drill({
+    kinds: ['index-unavailable'],
+    begin: ({ redis }) => redis.freeze(),
+    end: ({ redis }) => redis.thaw(),
+  }),
 );
 
-drillOf(
+test(
   'Redis is full',
-  ['index-full'],
-  ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '1'),
-  ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '0'),
+  drill({
+    kinds: ['index-full'],
+    begin: ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '1'),
+    end: ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '0'),
+  }),
 );
 
-drillOf(
+test(
   'Redis is slow',
-  ['index-slow'],
-  ({ slowRedis }) => (slowRedis.delayMs = 400),
-  ({ slowRedis }) => (slowRedis.delayMs = 0),
+  drill({
+    kinds: ['index-slow'],
+    begin: ({ slowRedis }) => (slowRedis.delayMs = 400),
+    end: ({ slowRedis }) => (slowRedis.delayMs = 0),
+  }),
 );
 
-drillOf(
+test(
   'S3 is stopped',
-  ['store-unavailable'],
-  ({ s3 }) => s3.stop(),
-  ({ s3 }) => s3.start(),
+  drill({
+    kinds: ['store-unavailable'],
+    begin: ({ s3 }) => s3.stop(),
+    end: ({ s3 }) => s3.start(),
+  }),
 );
 
-drillOf(
+test(
   'S3 hangs',
-  ['store-unavailable'],
-  ({ s3 }) => s3.freeze(),
-  ({ s3 }) => s3.thaw(),
+  drill({
+    kinds: ['store-unavailable'],
+    begin: ({ s3 }) => s3.freeze(),
+    end: ({ s3 }) => s3.thaw(),
+  }),
 );
 
-drillOf(
+test(
+  'S3 is full',
+  drill({
+    kinds: ['store-full'],
+    async begin({ s3, cluster, upstream }) {
+      const image = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });
+      await pullImage({ at: cluster, image, tag: 'latest' });
+      await s3.setFull(true);
+    },
+    async check(_, { cluster, upstream }) {
+      const warm = upstream.addImage('library/warm', { tag: 'latest', seed: 'warm' });
+      await pullImage({ at: cluster, image: warm, tag: 'latest' });
+      const cold = upstream.addImage('library/cold', { tag: 'latest', seed: 'cold' });
+      assert.equal((await tryPull({ at: cluster, image: cold, tag: 'latest' })).status, 503);
+    },
+    end: ({ s3 }) => s3.setFull(false),
+  }),
+);
+
+test(
   'S3 is slow',
-  ['store-slow'],
-  ({ slowS3 }) => (slowS3.delayMs = 800),
-  ({ slowS3 }) => (slowS3.delayMs = 0),
+  drill({
+    kinds: ['store-slow'],
+    begin: ({ slowS3 }) => (slowS3.delayMs = 800),
+    end: ({ slowS3 }) => (slowS3.delayMs = 0),
+  }),
 );
 
-drillOf(
+test(
   'all workers are killed',
-  ['no-worker', 'node-lost', 'node-lost'],
-  ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.kill())),
-  ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.start())),
+  drill({
+    kinds: ['no-worker', 'node-lost', 'node-lost'],
+    begin: ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.kill())),
+    end: ({ cluster }) => Promise.all(cluster.workers.map((worker) => worker.start())),
+  }),
 );
 
-test('a node of another version, and one with a wrong clock', async (t) => {
-  const { cluster, untilSeen } = drill;
-  const index = await openIndex(t, cluster);
-  const { nodes } = await index.nodes.read();
-  const other = JSON.stringify({
-    ...(JSON.parse(nodes[0]!.report) as object),
-    id: 'other',
-    name: 'old-1',
-    version: '0.0.9',
-  });
-  await index.nodes.report('other', other, { ttlMs: 60_000, counts: {} });
-  const [mixed] = await untilSeen(['versions-mixed']);
-  assert.match(mixed!.reason, /0\.0\.9 \(old-1\)/);
-  await index.nodes.leave('other', {});
-  await untilSeen([]);
-  const late = await startExtraNode(cluster, {
-    kind: 'worker',
-    name: 'late-worker',
-    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(lateClock)}` },
-  });
-  t.after(() => late.stop());
-  const [off] = await diagnoseTime(t, 'operators see the clock', () => untilSeen(['clock-off']));
-  assert.match(off!.reason, /The clock of this machine is 120 s behind Redis\./);
-  await late.stop();
-  await untilSeen([]);
-});
+test(
+  'a node has another version',
+  drill({
+    kinds: ['versions-mixed'],
+    async begin({ cluster }, t) {
+      const index = await openIndex(t, cluster);
+      const { nodes } = await index.nodes.read();
+      const [{ report }] = nodes as [(typeof nodes)[number]];
+      const other = { ...(JSON.parse(report) as object), id: 'other', name: 'old-1', version: '0.0.9', problems: [] };
+      await index.nodes.report('other', JSON.stringify(other), { ttlMs: 60_000, counts: {} });
+      return index;
+    },
+    check: ([mixed]) => assert.match(mixed!.reason, /0\.0\.9 \(old-1\)/),
+    end: (_, index) => index.nodes.leave('other', {}),
+  }),
+);
+
+test(
+  'a node has a wrong clock',
+  drill({
+    kinds: ['clock-off'],
+    begin: ({ cluster }) =>
+      startExtraNode(cluster, {
+        kind: 'worker',
+        name: 'late-worker',
+        env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(lateClock)}` },
+      }),
+    check: ([off]) => assert.match(off!.reason, /The clock of this machine is 120 s behind Redis\./),
+    end: (_, late) => late.stop(),
+  }),
+);
 
 /** Sets the clock of a process two minutes back, but not its monotonic clock. */
 const lateClock = 'const now = Date.now; Date.now = () => now() - 120000;';

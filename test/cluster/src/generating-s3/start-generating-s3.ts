@@ -40,6 +40,7 @@ export async function startGeneratingS3(blobs: readonly GeneratedBlob[]): Promis
     stop: refuse,
     start: refuse,
     addAccount: refuse,
+    setFull: refuse,
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     async counts() {

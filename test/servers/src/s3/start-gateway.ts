@@ -12,6 +12,8 @@ export interface GatewayOptions {
   readonly secretKey: string;
 }
 
+const firstAccount = 's3-1';
+
 /** Installs missing packages. The caller closes the server. */
 export async function startGateway(options: GatewayOptions): Promise<S3> {
   const { port, accessKey, secretKey } = options;
@@ -35,8 +37,18 @@ export async function startGateway(options: GatewayOptions): Promise<S3> {
     await cluster.tool('radosgw-admin', 'user', 'create', `--uid=${name}`, `--display-name=${name}`, ...given);
     return `arn:aws:iam:::user/${name}`;
   };
+  const setFull: S3['setFull'] = (isFull) =>
+    cluster.tool(
+      'radosgw-admin',
+      'quota',
+      isFull ? 'enable' : 'disable',
+      '--quota-scope=user',
+      `--uid=${firstAccount}`,
+    );
   try {
     await addAccount({ accessKey, secretKey });
+    // This quota has no effect until it is enabled.
+    await cluster.tool('radosgw-admin', 'quota', 'set', '--quota-scope=user', `--uid=${firstAccount}`, '--max-size=1');
     await start();
     return {
       endpoint: `http://127.0.0.1:${port}`,
@@ -49,6 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<S3> {
       addAccount,
       freeze: () => gateway?.sendSignal('SIGSTOP'),
       thaw: () => gateway?.sendSignal('SIGCONT'),
+      setFull,
       close,
     };
   } catch (error) {

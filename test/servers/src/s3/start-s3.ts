@@ -23,6 +23,8 @@ export interface S3 {
   /** Sends SIGSTOP: the kernel still accepts connections, but the server answers nothing. */
   freeze(): void;
   thaw(): void;
+  /** Sets whether the server rejects writes for lack of space. Works only if `controllable`. */
+  setFull(isFull: boolean): Promise<void>;
   /** Stops everything and removes its data. Idempotent. */
   close(): Promise<void>;
 }
@@ -54,6 +56,7 @@ function existingServer(endpoint: string): S3 {
     addAccount: async () => refuse(),
     freeze: refuse,
     thaw: refuse,
+    setFull: async () => refuse(),
     close: async () => {},
   };
 }
