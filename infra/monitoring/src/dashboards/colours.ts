@@ -86,14 +86,14 @@ export const upstreamColours: Readonly<Record<string, string>> = {
 /** Patterns of the names of failed store operations. Others have shades of red. */
 export const failureColours: Readonly<Record<string, string>> = {
   '/^put$/': 'red',
-  '/^stat$/': 'super-light-red',
+  '/^stat$/': 'light-red',
   '/^open$/': 'dark-red',
 };
 
 /** Patterns of the names of tags and lists that were served stale, by upstream. */
 export const staleColours: Readonly<Record<string, string>> = {
   '/^stale: /': 'orange',
-  '/^stale: quay/': 'super-light-orange',
+  '/^stale: quay/': 'light-orange',
   '/^stale: ghcr/': 'dark-orange',
 };
 
@@ -104,5 +104,5 @@ export const jobColours: Readonly<Record<string, string>> = {
   '/^(revalidate-tag|background-blob)$/': teal,
   '/^(prewarm-[a-z]+|background-short)$/': 'purple',
   '/^fetch-manifest failed$/': 'dark-red',
-  '/^revalidate-tag failed$/': 'super-light-red',
+  '/^revalidate-tag failed$/': 'light-red',
 };
