@@ -105,6 +105,16 @@ test(
 );
 
 test(
+  'a frontend is killed',
+  drill({
+    kinds: ['node-lost'],
+    begin: ({ cluster }) => cluster.frontends[0]!.kill(),
+    check: ([lost]) => assert.match(lost!.reason, /^The frontend \S+ ended without notice/),
+    end: ({ cluster }) => cluster.frontends[0]!.start(),
+  }),
+);
+
+test(
   'a node has another version',
   drill({
     kinds: ['versions-mixed'],

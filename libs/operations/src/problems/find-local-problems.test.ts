@@ -25,7 +25,7 @@ function open() {
     fullStore: undefined as string | undefined,
     spool: undefined as string | undefined,
     store: undefined as Awaited<ReturnType<StoreCheck['failure']>>,
-    durationsMs: [] as readonly number[],
+    slowMs: undefined as number | undefined,
     budgets: [] as readonly KnownBudget[],
   };
   const check = (name: keyof typeof broken) => async () => {
@@ -52,7 +52,7 @@ function open() {
   };
   const storeCheck = {
     failure: async () => state.store,
-    durationsMs: () => state.durationsMs,
+    slowMs: () => state.slowMs,
     close: async () => {},
   };
   const find = createLocalFinder(found, parts, storeCheck, metrics);
@@ -133,9 +133,8 @@ test('a store that fails makes the node unready only after the threshold, and a 
     { kind: 'store-unavailable', severity: 'warning', isUnready: false, reason: 'EIO.' },
   ]);
   broken.space = undefined;
-  state.durationsMs = [9_000];
   assert.deepEqual(await kinds(), []);
-  state.durationsMs = [9_000, 2_500];
+  state.slowMs = 2_499.6;
   assert.partialDeepStrictEqual(await find(), [
     { kind: 'store-slow', reason: 'The store needs 2500 ms for a small object.' },
   ]);

@@ -30,7 +30,6 @@ export type Found = (
 
 const checkLimitMs = 3_000;
 const slowIndexMs = 250;
-const slowStoreMs = 2_000;
 /** A clock is slightly off after each start of a machine, until it is synchronized. */
 const clockLimitMs = 5_000;
 const expiresSoonMs = 7 * 24 * 3_600_000;
@@ -98,9 +97,9 @@ export function createLocalFinder(
   async function ofStore(): Promise<Finding[]> {
     const failure = await storeCheck?.failure();
     if (failure !== undefined) return [storeFailure(failure.error, failure.isUnready)];
-    const durations = storeCheck?.durationsMs() ?? [];
-    const ms = durations.length < 2 ? 0 : Math.round(Math.min(...durations));
-    const slow = ms < slowStoreMs ? [] : [found('store-slow', `The store needs ${ms} ms for a small object.`)];
+    const ms = storeCheck?.slowMs();
+    const slow =
+      ms === undefined ? [] : [found('store-slow', `The store needs ${Math.round(ms)} ms for a small object.`)];
     try {
       const full = await within(findFullStore(), checkLimitMs);
       return full === undefined ? slow : [...slow, found('store-full', sentenceOf(full))];

@@ -56,8 +56,28 @@ test('one success makes the check healthy', async (t) => {
   t.after(() => periodic.close());
   await until(() => script.runs() === 4);
   assert.equal(await periodic.failure(), undefined);
-  assert.equal(periodic.durationsMs().length, 1);
+  assert.equal(periodic.slowMs(), undefined);
   script.release();
+});
+
+test('a store is slow if two checks in a row are slow', async (t) => {
+  const durationsMs = [0, 2_100, 0, 2_400, 2_100, 0];
+  let runs = 0;
+  const check = async () => {
+    const ms = durationsMs[runs] ?? 0;
+    runs += 1;
+    await new Promise((resolve) => {
+      setTimeout(resolve, ms);
+    });
+  };
+  const periodic = openStoreCheck({ check, intervalMs: 1_000, threshold: 3 });
+  t.after(() => periodic.close());
+  await until(() => runs === 3);
+  assert.equal(periodic.slowMs(), undefined);
+  await until(() => periodic.slowMs() !== undefined);
+  assert.deepEqual([runs, Math.floor(periodic.slowMs()! / 100)], [5, 21]);
+  await until(() => periodic.slowMs() === undefined);
+  assert.equal(runs, 6);
 });
 
 test('a check that hangs fails', async (t) => {

@@ -17,8 +17,8 @@ export interface StoreCheckOptions {
 export interface StoreCheck {
   /** Resolves after the first check. `undefined` means that the last check succeeded. */
   failure(): Promise<StoreFailure | undefined>;
-  /** The durations of the last checks that succeeded in a row, in milliseconds, the latest last. At most two. */
-  durationsMs(): readonly number[];
+  /** Returns the milliseconds of a check if the last two were slow, the shorter time of both. */
+  slowMs(): number | undefined;
   close(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ interface StoreFailure {
   readonly isUnready: boolean;
 }
 
-const mostDurations = 2;
+const slowFromMs = 2_000;
 
 /**
  * Checks the store at an interval, as registry:2's `health.storagedriver` (interval, threshold). So health requests cause no
@@ -38,18 +38,26 @@ export function openStoreCheck({ check, intervalMs, threshold, limitMs = 3_000 }
   let failures = 0;
   let lastFailure: unknown;
   let hasSucceeded = false;
-  let durations: readonly number[] = [];
+  let slowMs: number | undefined;
+
+  async function measure(): Promise<number> {
+    const startedAt = performance.now();
+    await within(check(), limitMs);
+    return performance.now() - startedAt;
+  }
+
   const poll = openPoll({
     everyMs: intervalMs,
     async check() {
-      const startedAt = performance.now();
-      await within(check(), limitMs);
-      durations = [...durations, performance.now() - startedAt].slice(-mostDurations);
+      const firstMs = await measure();
+      // One slow check may have any cause, so another one follows immediately.
+      const ms = firstMs < slowFromMs ? firstMs : Math.min(firstMs, await measure());
+      slowMs = ms < slowFromMs ? undefined : ms;
       failures = 0;
       hasSucceeded = true;
     },
     onFailure(error) {
-      durations = [];
+      slowMs = undefined;
       failures += 1;
       lastFailure = error;
     },
@@ -61,7 +69,7 @@ export function openStoreCheck({ check, intervalMs, threshold, limitMs = 3_000 }
       if (failures === 0) return undefined;
       return { error: lastFailure, isUnready: failures >= (hasSucceeded ? threshold : 1) };
     },
-    durationsMs: () => durations,
+    slowMs: () => slowMs,
     close: () => poll.close(),
   };
 }
