@@ -32,8 +32,8 @@ export interface CacheIndex {
   /** Sends a query for a health check. Rejects with `index-unavailable` if the index cannot answer. */
   check(): Promise<void>;
   /**
-   * Tries whether the index takes new records. Resolves to the reason if its memory or disk is full; reads work then. Rejects with
-   * `index-unavailable` for other failures.
+   * Tries whether the index takes new records. Resolves to the reason if its memory or its disk is full. Reads and reports of nodes
+   * work then. Rejects with `index-unavailable` for other failures.
    */
   findFull(): Promise<string | undefined>;
   close(): Promise<void>;

@@ -40,9 +40,9 @@ export function reasonOf(error: unknown): string {
   return reasons.find(([pattern]) => pattern.test(message))?.[1] ?? `it reports "${message}"`;
 }
 
-/** True for an error of `toIndexError` if Redis answers reads, and takes no new records because its memory or disk is full. */
+/** True for an error of `toIndexError` if the memory of Redis is full, so that it answers reads and takes no new records. */
 export function isFullError(error: unknown): boolean {
-  return isCacheError(error) && error.cause instanceof Error && /^(?:OOM|MISCONF)/.test(error.cause.message);
+  return isCacheError(error) && error.cause instanceof Error && error.cause.message.startsWith('OOM');
 }
 
 export function isTimeout(error: unknown): boolean {

@@ -69,6 +69,18 @@ test('all keys have the prefix, and keys that a script uses together share a slo
   assert.ok(new Set([...slots.values()].flatMap((ofFamily) => [...ofFamily])).size > 3);
 });
 
+test('one full node of a cluster makes the index full, until it takes records again', async (t) => {
+  const { index } = await open(t);
+  for (let check = 0; check < 4; check += 1) assert.equal(await index.findFull(), undefined);
+  for (const node of cluster.nodes.slice(0, 3)) {
+    await node.command('CONFIG', 'SET', 'maxmemory', '1');
+    await until(async () => /its memory is full/.test((await index.findFull()) ?? ''));
+    for (let check = 0; check < 4; check += 1) assert.match((await index.findFull()) ?? '', /its memory is full/);
+    await node.command('CONFIG', 'SET', 'maxmemory', '0');
+    await until(async () => (await index.findFull()) === undefined);
+  }
+});
+
 test('a subscription follows its channel to another node, and its listener is called', async (t) => {
   const { index, keyPrefix } = await open(t);
   await cluster.flushAll();

@@ -15,7 +15,9 @@ test(
   drill({
     kinds: ['index-unavailable'],
     begin: ({ redis }) => redis.stop(),
-    async check(_, { console }) {
+    async check([seen], { console }) {
+      // It is no fault of the admin node.
+      assert.equal(seen!.node, null);
       assert.match((await console.read()).notice ?? '', /index is unavailable\. This page shows the state of \d/);
     },
     end: ({ redis }) => redis.start(),
@@ -37,6 +39,16 @@ test(
     kinds: ['index-full'],
     begin: ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '1'),
     end: ({ redis }) => redis.command('CONFIG', 'SET', 'maxmemory', '0'),
+  }),
+);
+
+test(
+  'Redis takes no writes',
+  drill({
+    kinds: ['index-unwritable'],
+    begin: ({ redis }) => redis.command('REPLICAOF', '127.0.0.1', '1'),
+    check: ([seen]) => assert.equal(seen!.node, null),
+    end: ({ redis }) => redis.command('REPLICAOF', 'NO', 'ONE'),
   }),
 );
 

@@ -71,7 +71,8 @@ export const nodeAlerts = ({ job }: Pick<RuleVariables, 'job'>): Alert[] => [
   },
   {
     alert: 'CisternPartDown',
-    expr: `min by (${cache}, part) (cistern_part_up) == 0`,
+    // Only if all spools are full, no blob can be fetched.
+    expr: `min by (${cache}, part) (cistern_part_up{part!="spool"}) == 0\nor max by (${cache}, part) (cistern_part_up{part="spool"}) == 0`,
     for: '1m',
     severity: 'critical',
     summary: 'Unavailable: {{ $labels.part }}',

@@ -1,5 +1,6 @@
 // Notices outages of a directory by failed calls: a full disk, a failing disk, or a missing mount. Detects their end by probes,
 // also if no call is made. Calls that succeed report nothing, because they must stay fast.
+import { endsWithin } from '@cistern/runtime';
 import { type StoreLog, watchStoreOutage } from '../watch-store-outage.ts';
 import { FileError, hasCode } from './store-error.ts';
 
@@ -13,13 +14,14 @@ export interface WatchDirectoryOptions {
 export interface DirectoryWatch {
   /** Records the error of a call. */
   failed(error: FileError): void;
-  /** Resolves when a running probe has ended. */
+  /** Resolves when a running probe has ended, or after a second. */
   close(): Promise<void>;
 }
 
 const probeEveryMs = 10_000;
 /** The rest after a probe that succeeded, because one bad file can fail many calls. */
 const restMs = 2000;
+const closeLimitMs = 1000;
 
 export function watchDirectory({ root, log, probe }: WatchDirectoryOptions): DirectoryWatch {
   let isAway = false;
@@ -88,7 +90,8 @@ export function watchDirectory({ root, log, probe }: WatchDirectoryOptions): Dir
       isClosed = true;
       clearTimeout(timer);
       outage.close();
-      await probing;
+      // A disk that hangs does not delay the end of the process.
+      if (probing !== undefined) await endsWithin(probing, closeLimitMs);
     },
   };
 }

@@ -56,6 +56,7 @@ export interface RedisIndex extends CacheIndex {
 const defaultSettleMs = 1200;
 /** How long the key of a check for writing stays in Redis. */
 const checkTtlMs = 60_000;
+const shardsAtOnce = 4;
 
 /**
  * Rejects with `index-unavailable` and the reason if Redis is unreachable for seconds, is older than 6.2, or evicts
@@ -121,18 +122,31 @@ export async function openRedisIndex(options: RedisIndexOptions): Promise<RedisI
     pubsub,
     now: clock.now,
     check: async () => calls.command(async (target) => void (await target.ping())),
-    async findFull() {
-      try {
-        await calls.command((target) =>
-          Promise.all(keys.shards.map(({ check }) => target.set(check, '', 'PX', checkTtlMs))),
-        );
-        return undefined;
-      } catch (error) {
-        if (isFullError(error)) return (error as Error).message;
-        throw error;
-      }
-    },
+    findFull: createFullCheck(parts),
     close: async () => (closing ??= close()),
+  };
+}
+
+/**
+ * Each call writes to some of the shards, so that many nodes cost little in a Redis Cluster. The result is that of the last write
+ * to each shard.
+ */
+function createFullCheck({ calls, keys }: RedisParts): CacheIndex['findFull'] {
+  const full: (string | undefined)[] = keys.shards.map(() => undefined);
+  let next = 0;
+  return async () => {
+    const start = next;
+    const checked = keys.shards.slice(start, start + shardsAtOnce);
+    next = start + shardsAtOnce < keys.shards.length ? start + shardsAtOnce : 0;
+    const written = await Promise.allSettled(
+      checked.map(({ check }) => calls.command((client) => client.set(check, '', 'PX', checkTtlMs))),
+    );
+    for (const [offset, result] of written.entries()) {
+      const reason: unknown = result.status === 'rejected' ? result.reason : undefined;
+      if (reason !== undefined && !isFullError(reason)) throw reason;
+      full[start + offset] = (reason as Error | undefined)?.message;
+    }
+    return full.find((message) => message !== undefined);
   };
 }
 

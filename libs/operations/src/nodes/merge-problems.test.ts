@@ -25,7 +25,10 @@ test('nodes with the same problem have one, which is as old as the oldest', () =
 test('a problem of one of several nodes names the node, also the only one of its role', () => {
   assert.partialDeepStrictEqual(mergeProblems(admin(), [worker('a', refused), worker('b')]), [{ node: 'a' }]);
   assert.partialDeepStrictEqual(mergeProblems(admin(), [worker('a', refused)]), [{ node: 'a' }]);
-  assert.partialDeepStrictEqual(mergeProblems(admin(unavailable), [worker('a')]), [{ node: 'admin' }]);
+  const late: Problem = { ...words, kind: 'clock-off', part: 'clock', sinceMs: 1 };
+  assert.partialDeepStrictEqual(mergeProblems(admin(late), [worker('a')]), [{ node: 'admin' }]);
+  assert.partialDeepStrictEqual(mergeProblems(admin(), [worker('a', unavailable)]), [{ node: 'a' }]);
+  assert.partialDeepStrictEqual(mergeProblems(admin(unavailable), [worker('a')]), [{ node: undefined }]);
   assert.partialDeepStrictEqual(mergeProblems(worker('a', refused), []), [{ node: undefined }]);
 });
 

@@ -8,7 +8,13 @@ import { createFound } from './find-local-problems.ts';
 const found = createFound(loadConfig({ env: {}, defaults: { rootDirectory: '/' } }));
 
 const nodeOf = (name: string, version: string, differs = false) =>
-  ({ name, version, state: 'running', configuration: { differs, needsRestart: [] } }) as unknown as CacheNode;
+  ({
+    name,
+    role: 'frontend',
+    version,
+    state: 'running',
+    configuration: { differs, needsRestart: [] },
+  }) as unknown as CacheNode;
 
 test('mixed versions and differing configurations are warnings', () => {
   assert.deepEqual(compareNodes(found, [nodeOf('a', '2'), nodeOf('b', '2')]), []);
@@ -26,6 +32,7 @@ const seenNode = (name: string, role: string, state: string, startedAt: number, 
 
 test('a lost node is a warning until a node of its role replaces it', () => {
   const nodes = [
+    seenNode('f', 'frontend', 'running', 1, 99),
     seenNode('a', 'worker', 'running', 1, 99),
     seenNode('b', 'worker', 'lost', 1, 40),
     seenNode('c', 'worker', 'lost', 1, 50),
@@ -46,4 +53,16 @@ test('a lost node is a warning until a node of its role replaces it', () => {
     sinceMs: 40,
     reason: 'The worker b ended without notice, or cannot reach the index.',
   });
+});
+
+const kinds = (...nodes: readonly CacheNode[]) => compareNodes(found, nodes).map(({ kind }) => kind);
+
+test('a cluster without a frontend serves nothing', () => {
+  const worker = seenNode('w', 'worker', 'running', 1, 99);
+  const admin = seenNode('a', 'admin', 'running', 1, 99);
+  assert.deepEqual(kinds(admin), []);
+  assert.deepEqual(kinds(admin, worker), ['no-frontend']);
+  assert.deepEqual(kinds(admin, seenNode('f', 'frontend', 'stopped', 1, 50)), ['no-frontend']);
+  assert.deepEqual(kinds(admin, worker, seenNode('f', 'frontend', 'running', 1, 99)), []);
+  assert.deepEqual(kinds(admin, worker, seenNode('s', 'standalone', 'running', 1, 99)), []);
 });

@@ -21,7 +21,10 @@ export function compareNodes(found: Found, nodes: readonly CacheNode[]): Finding
       sinceMs: seenAt,
     }),
   );
-  return [...lost, ...versions, ...differing];
+  const serves = running.some(({ role }) => role === 'frontend' || role === 'standalone');
+  const wantsFrontend = !serves && nodes.some(({ role }) => role === 'frontend' || role === 'worker');
+  const missing = wantsFrontend ? [found('no-frontend', 'No frontend is running.')] : [];
+  return [...missing, ...lost, ...versions, ...differing];
 }
 
 /**

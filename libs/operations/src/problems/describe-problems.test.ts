@@ -3,5 +3,5 @@ import { test } from 'node:test';
 import { describeProblems } from './describe-problems.ts';
 
 test('a problem is described with its part, severity and mend', () => {
-  assert.match(describeProblems(), /^\| `index-full` \| index \| critical \| .* \| Raise maxmemory of Redis, .* \|$/m);
+  assert.match(describeProblems(), /^\| `index-full` \| index \| critical \| .* \| Raise maxmemory of Redis\. \|$/m);
 });

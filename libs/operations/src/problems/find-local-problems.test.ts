@@ -86,22 +86,23 @@ test('an index that does not answer is the only cause that is shown for it', asy
   ]);
 });
 
-test('a full index hides missing workers, because their reports may not fit', async () => {
-  const { broken, state, kinds, find } = open();
+test('a full index takes the reports of workers, so missing ones are another problem', async () => {
+  const { broken, state, find } = open();
   broken.workers = new Error('none');
   state.fullIndex = 'Its memory is full';
-  assert.deepEqual(await kinds(), ['index-full']);
-  assert.partialDeepStrictEqual(await find(), [{ severity: 'critical', reason: 'Its memory is full.' }]);
-  state.fullIndex = undefined;
-  assert.deepEqual(await kinds(), ['no-worker']);
+  assert.partialDeepStrictEqual(await find(), [
+    { kind: 'index-full', severity: 'critical', reason: 'Its memory is full.' },
+    { kind: 'no-worker' },
+  ]);
 });
 
-test('an index that refuses writes for another reason is unavailable, but the node serves hits', async () => {
+test('an index that refuses writes for another reason hides missing workers, and the node stays ready', async () => {
   const { broken, find } = open();
+  broken.workers = new Error('none');
   broken.writing = new Error('it is a read-only replica');
-  assert.partialDeepStrictEqual(await find(), [
-    { kind: 'index-unavailable', severity: 'critical', isUnready: false, reason: 'it is a read-only replica.' },
-  ]);
+  const problems = await find();
+  assert.partialDeepStrictEqual(problems, [{ kind: 'index-unwritable', reason: 'it is a read-only replica.' }]);
+  assert.deepEqual([problems.length, problems[0]?.isUnready], [1, undefined]);
 });
 
 test('missing workers and a wrong clock are separate problems', async () => {

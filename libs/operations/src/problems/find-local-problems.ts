@@ -66,16 +66,15 @@ export function createLocalFinder(
   const ofUpstreams =
     ledger === undefined ? async () => [] : findUpstreamProblems(found, { ledger, metrics, now: index.now });
 
-  /** One write shows that the index works and takes records. Without reports in it, the state of the workers is unknown. */
+  /** One write shows that the index works and takes records. Without it workers cannot report, so their state is unknown. */
   async function ofIndex(): Promise<Finding[]> {
     const startedAt = performance.now();
     try {
       const full = await within(index.findFull(), checkLimitMs);
-      if (full !== undefined) return [found('index-full', sentenceOf(full)), ...ofClock()];
+      if (full !== undefined) return [found('index-full', sentenceOf(full)), ...(await ofWorkers()), ...ofClock()];
     } catch (error) {
       const [unreadable] = await failureOf(index.check(), (reason) => found('index-unavailable', reason));
-      // A replica, or an index whose user may not write, still gives what hits need.
-      return [unreadable ?? found('index-unavailable', reasonOf(error), { isUnready: false })];
+      return [unreadable ?? found('index-unwritable', reasonOf(error))];
     }
     const ms = Math.round(sustainedIndexMs(performance.now() - startedAt));
     const slow = ms < slowIndexMs ? [] : [found('index-slow', `The index needs ${ms} ms for an answer.`)];

@@ -18,9 +18,10 @@ const config = loadConfig({
 });
 
 function open(t: TestContext) {
-  const lost = { name: 'w', role: 'worker', version: '1', state: 'lost', startedAt: 1, seenAt: 2 } as CacheNode;
+  const lost = { name: 'w', role: 'standalone', version: '1', state: 'lost', startedAt: 1, seenAt: 2 } as CacheNode;
   const state = {
     full: undefined as string | undefined,
+    isWritable: true,
     problems: [refused, indexSlow],
     isCurrent: true,
     failure: undefined as Error | undefined,
@@ -29,7 +30,14 @@ function open(t: TestContext) {
   };
   const warnings: string[] = [];
   const parts = {
-    index: { check: async () => {}, findFull: async () => state.full, now: () => Date.now() },
+    index: {
+      check: async () => {},
+      async findFull() {
+        if (!state.isWritable) throw new Error('it cannot write its data to disk');
+        return state.full;
+      },
+      now: () => Date.now(),
+    },
     checkStore: async () => {},
     findFullStore: async () => undefined,
   };
@@ -52,7 +60,13 @@ function open(t: TestContext) {
     closeAll: async () => {},
   });
   const kinds = () => problems.current().map(({ kind }) => kind);
-  return { state, warnings, kinds, shows: (...wanted: string[]) => until(() => kinds().join() === wanted.join()) };
+  return {
+    state,
+    warnings,
+    kinds,
+    current: () => problems.current(),
+    shows: (...wanted: string[]) => until(() => kinds().join() === wanted.join()),
+  };
 }
 
 test('a node shows what the nodes report, and which nodes are lost', async (t) => {
@@ -72,11 +86,15 @@ test('without the index, a node shows the last reports, but not what they said o
   assert.deepEqual(warnings, []);
 });
 
-test('a full index is shown without lost nodes, because it may refuse their reports', async (t) => {
-  const { state, shows } = open(t);
+test('an index that refuses writes is shown without lost nodes, because it refuses their reports', async (t) => {
+  const { state, current, shows } = open(t);
   state.problems = [];
   state.full = 'Its memory is full.';
-  await shows('index-full');
+  await shows('index-full', 'node-lost');
+  state.isWritable = false;
+  await shows('index-unwritable');
+  // The whole cache has it, although the others cannot report it.
+  assert.equal(current()[0]?.node, undefined);
 });
 
 test('a view that cannot be read leaves the last problems, and is logged once', async (t) => {

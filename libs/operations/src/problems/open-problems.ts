@@ -72,7 +72,7 @@ export function openProblems(
   async function findAll(): Promise<readonly Finding[]> {
     const [local, { view, isCurrent }] = await Promise.all([board.look(), readView()]);
     const reporter = { name, role, problems: local };
-    const isReported = isCurrent && !local.some(({ kind }) => kind === 'index-full');
+    const isReported = isCurrent && !local.some(({ kind }) => kind === 'index-unwritable');
     if (!isReported) {
       awaySinceMs = performance.now();
       return mergeProblems(reporter, view.reports.map(withoutIndex));

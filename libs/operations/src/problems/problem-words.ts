@@ -45,7 +45,16 @@ export function problemWords({ redis, storage }: Pick<Config, 'redis' | 'storage
       part: 'index',
       severity: 'critical',
       works: hitsOnly,
-      mend: redis === undefined ? `Free space on ${indexPlace}.` : 'Raise maxmemory of Redis, or repair its disk.',
+      mend: redis === undefined ? `Free space on ${indexPlace}.` : 'Raise maxmemory of Redis.',
+    },
+    'index-unwritable': {
+      part: 'index',
+      severity: 'critical',
+      works: hitsOnly,
+      mend:
+        redis === undefined
+          ? 'Check the disk of the index, then restart Cistern.'
+          : 'Read the log of Redis, and check its disk. Check that redis.addrs names the primary, and that the user may write.',
     },
     'index-slow': {
       part: 'index',
@@ -78,6 +87,12 @@ export function problemWords({ redis, storage }: Pick<Config, 'redis' | 'storage
       severity: 'critical',
       works: hitsOnly,
       mend: 'Start a worker, or read the log of the last one. Cistern continues without a restart.',
+    },
+    'no-frontend': {
+      part: 'nodes',
+      severity: 'critical',
+      works: 'Nothing is served. The cached content is safe.',
+      mend: 'Start a frontend, or read the log of the last one.',
     },
     'node-lost': {
       part: 'nodes',
