@@ -46,9 +46,9 @@ test(
   'Redis takes no writes',
   drill({
     kinds: ['index-unwritable'],
-    begin: ({ redis }) => redis.command('REPLICAOF', '127.0.0.1', '1'),
+    begin: ({ redis }) => redis.command('ACL', 'SETUSER', 'default', '-@write'),
     check: ([seen]) => assert.equal(seen!.node, null),
-    end: ({ redis }) => redis.command('REPLICAOF', 'NO', 'ONE'),
+    end: ({ redis }) => redis.command('ACL', 'SETUSER', 'default', '+@all'),
   }),
 );
 

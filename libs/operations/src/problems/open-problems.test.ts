@@ -21,6 +21,7 @@ function open(t: TestContext) {
   const lost = { name: 'w', role: 'standalone', version: '1', state: 'lost', startedAt: 1, seenAt: 2 } as CacheNode;
   const state = {
     full: undefined as string | undefined,
+    isReadable: true,
     isWritable: true,
     problems: [refused, indexSlow],
     isCurrent: true,
@@ -31,7 +32,9 @@ function open(t: TestContext) {
   const warnings: string[] = [];
   const parts = {
     index: {
-      check: async () => {},
+      async check() {
+        if (!state.isReadable) throw new Error('it is not connected');
+      },
       async findFull() {
         if (!state.isWritable) throw new Error('it cannot write its data to disk');
         return state.full;
@@ -93,6 +96,8 @@ test('an index that refuses writes is shown without lost nodes, because it refus
   await shows('index-full', 'node-lost');
   state.isWritable = false;
   await shows('index-unwritable');
+  state.isReadable = false;
+  await shows('index-unavailable');
   // The whole cache has it, although the others cannot report it.
   assert.equal(current()[0]?.node, undefined);
 });

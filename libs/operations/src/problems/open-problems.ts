@@ -72,7 +72,7 @@ export function openProblems(
   async function findAll(): Promise<readonly Finding[]> {
     const [local, { view, isCurrent }] = await Promise.all([board.look(), readView()]);
     const reporter = { name, role, problems: local };
-    const isReported = isCurrent && !local.some(({ kind }) => kind === 'index-unwritable');
+    const isReported = isCurrent && !local.some(({ kind }) => takesNoReports.has(kind));
     if (!isReported) {
       awaySinceMs = performance.now();
       return mergeProblems(reporter, view.reports.map(withoutIndex));
@@ -84,6 +84,9 @@ export function openProblems(
 
   return { own: board, problems: opened(openProblemBoard({ parts: allParts, find: findAll, metrics, now, log })) };
 }
+
+/** While the index has such a problem, nodes that run cannot report it. */
+const takesNoReports: ReadonlySet<string> = new Set(['index-unavailable', 'index-unwritable']);
 
 /** Old reports do not show how the index is now, and whether the others reach it. */
 function withoutIndex<T extends { readonly problems?: readonly Finding[] | undefined }>(report: T): T {
