@@ -17,7 +17,7 @@ other nodes report.
 
 \`/readyz\` answers 503 only while clients should use another node: without the index or the store. While the index is unavailable, the admin node
 shows nodes and counters as of its last view, and says so. A failed check of the store is a warning until \`health.storagedriver.threshold\` checks in
-a row have failed; at the first check of a node it is critical. The metric \`cistern_problem_since_timestamp_seconds\` has one series for each problem.`;
+a row have failed. At the first check of a node it is critical. The metric \`cistern_problem_since_timestamp_seconds\` has one series for each problem.`;
 
 /** Returns the page in Markdown, which ends with a line break. */
 export function describeProblems(): string {
