@@ -53,7 +53,7 @@ function open(t: TestContext) {
     },
   };
   const log = { warn: (_fields: object, message: string) => void warnings.push(message) };
-  const options = { role: 'admin', metrics: createMetrics(), log, nodes } as const;
+  const options = { metrics: createMetrics(), log, whole: { role: 'admin', nodes } } as const;
   const { problems } = openProblems(config, parts, options, {
     opened(part) {
       t.after(() => part.close());

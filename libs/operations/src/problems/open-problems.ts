@@ -35,11 +35,10 @@ export interface OpenedProblems {
 }
 
 export interface ProblemsOptions {
-  readonly role: NodeRole;
   readonly metrics: Metrics;
   readonly log: ProblemBoardOptions['log'];
-  /** All nodes. Unset if operators do not ask this node. */
-  readonly nodes?: Pick<Nodes, 'view'>;
+  /** The role of this node, and all nodes. Unset if operators do not ask this node. */
+  readonly whole?: { readonly role: NodeRole; readonly nodes: Pick<Nodes, 'view'> };
 }
 
 /**
@@ -49,7 +48,7 @@ export interface ProblemsOptions {
 export function openProblems(
   config: Pick<NodeConfig, 'redis' | 'storage' | 'health' | 'http' | 'worker' | 'admin'>,
   parts: CheckedParts,
-  { role, metrics, log, nodes }: ProblemsOptions,
+  { metrics, log, whole }: ProblemsOptions,
   { opened }: Closers,
 ): OpenedProblems {
   const { enabled, intervalMs, threshold } = config.health.storageDriver;
@@ -60,13 +59,14 @@ export function openProblems(
   const { now } = parts.index;
   const find = createLocalFinder(found, parts, storeCheck, metrics);
   const own = { parts: localParts(parts), find, now, log };
-  if (nodes === undefined) {
+  if (whole === undefined) {
     const problems = opened(openProblemBoard({ ...own, metrics }));
     return { own: problems, problems };
   }
   const board = opened(openProblemBoard(own));
+  const { role } = whole;
   const name = nodeName(config, role);
-  const readView = createPacedView(nodes, log);
+  const readView = createPacedView(whole.nodes, log);
   let awaySinceMs = -Infinity;
 
   async function findAll(): Promise<readonly Finding[]> {

@@ -23,7 +23,7 @@ export function assembleAdmin(
     const parts = { index, ...createStoreHealth(config, store), workers: watchWorkers(index) };
     const operations = openOperations(config, { index, store }, { queue, inspect }, options.log);
     const { nodes } = operations;
-    const { own, problems } = openProblems(config, parts, { ...options, role: 'admin', nodes }, closers);
+    const { own, problems } = openProblems(config, parts, { ...options, whole: { role: 'admin', nodes } }, closers);
     const roles = ['frontend', 'worker', 'admin'] as const;
     openReporting(config, 'admin', { index, problems: own }, options, closers);
     return {

@@ -36,7 +36,12 @@ function assemble(config: NodeConfig, context: NodeContext) {
     const operations = openOperations(config, shared, jobs, context.log);
     const { nodes } = operations;
     const checked = checkedParts(config, shared, worker);
-    const { own, problems } = openProblems(config, checked, { ...context, role: 'standalone', nodes }, closers);
+    const { own, problems } = openProblems(
+      config,
+      checked,
+      { ...context, whole: { role: 'standalone', nodes } },
+      closers,
+    );
     openReporting(config, 'standalone', { index, problems: own, ...worker }, context, closers);
     // In a cluster the admin node has these metrics, because all processes would report the same values.
     if (config.redis === undefined) observeWholeCache(context.metrics, shared, jobs, { nodes, roles: ['standalone'] });

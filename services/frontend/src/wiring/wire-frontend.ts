@@ -76,7 +76,7 @@ export function assembleFrontend(config: NodeConfig, context: NodeContext): Prom
     const parts = await wireFrontend(config, shared, { ...context, workers }, closers);
     const { index, store } = shared;
     const checked = { index, ...createStoreHealth(config, store), workers };
-    const { problems } = openProblems(config, checked, { ...context, role: 'frontend' }, closers);
+    const { problems } = openProblems(config, checked, context, closers);
     openReporting(config, 'frontend', { index, problems }, context, closers);
     return {
       ...parts,

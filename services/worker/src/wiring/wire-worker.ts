@@ -222,12 +222,7 @@ export function assembleWorker(config: NodeConfig, context: NodeContext): Promis
   return openAll(async (closers) => {
     const shared = await openShared(config, context, closers);
     const worker = await wireWorker(config, shared, context, closers);
-    const { problems } = openProblems(
-      config,
-      checkedParts(config, shared, worker),
-      { ...context, role: 'worker' },
-      closers,
-    );
+    const { problems } = openProblems(config, checkedParts(config, shared, worker), context, closers);
     openReporting(config, 'worker', { index: shared.index, problems, ...worker }, context, closers);
     return { ...workerAssembly(worker, config, shared, context, closers), problems };
   });
