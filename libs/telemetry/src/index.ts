@@ -35,5 +35,6 @@ export { isExplained, neverDemoted, watchOutage } from './create-outages.ts';
 export type { LogWithOutages, Outage } from './create-outages.ts';
 export { plainAddress } from './plain-address.ts';
 export { createRequestLog } from './request-log.ts';
-export { auditRequest, createRequestFacts, observeRequest } from './request-facts.ts';
+export { createRequestCounts } from './count-requests.ts';
+export { auditRequest, createRequestFacts } from './request-facts.ts';
 export type { RequestAudit, RequestFacts } from './request-facts.ts';

@@ -1,6 +1,6 @@
 // The facts of one client request. Handlers add facts. At the end of the request, one place logs, measures and audits them.
 import type { CacheErrorKind } from '@cistern/errors';
-import type { RequestCacheResult, RequestMetrics, RequestOperation, StatusLabel } from './metrics/client-metrics.ts';
+import type { RequestCacheResult, RequestOperation } from './metrics/client-metrics.ts';
 
 export interface RequestFacts {
   operation: RequestOperation;
@@ -44,39 +44,37 @@ export interface RequestFacts {
   aborted: boolean;
 }
 
-/** Creates the facts of a request from the facts that are already known. */
+/**
+ * Creates the facts of a request from the facts that are already known. All facts have the same fields in the same order, set or
+ * not, because V8 is several times slower with objects of many shapes.
+ */
 export function createRequestFacts(known: Partial<RequestFacts> = {}): RequestFacts {
   return {
-    operation: 'other',
-    method: 'GET',
-    url: '/',
-    protocol: 'HTTP/1.1',
-    clientIp: '',
-    startedAtMs: Date.now(),
-    status: 0,
-    bytesSent: 0,
-    aborted: false,
-    ...known,
+    operation: known.operation ?? 'other',
+    method: known.method ?? 'GET',
+    url: known.url ?? '/',
+    protocol: known.protocol ?? 'HTTP/1.1',
+    requestId: known.requestId,
+    traceId: known.traceId,
+    clientIp: known.clientIp ?? '',
+    user: known.user,
+    labels: known.labels,
+    denied: known.denied,
+    referer: known.referer,
+    userAgent: known.userAgent,
+    startedAtMs: known.startedAtMs ?? Date.now(),
+    upstream: known.upstream,
+    repository: known.repository,
+    reference: known.reference,
+    cache: known.cache,
+    redirected: known.redirected,
+    errorKind: known.errorKind,
+    status: known.status ?? 0,
+    bytesSent: known.bytesSent ?? 0,
+    timeToFirstByteMs: known.timeToFirstByteMs,
+    durationMs: known.durationMs,
+    aborted: known.aborted ?? false,
   };
-}
-
-/**
- * Counts a request that has ended. The caller counts `requestsInFlight`, because this function does not see the start of a
- * request.
- */
-export function observeRequest(metrics: RequestMetrics, facts: RequestFacts): void {
-  const labels = { operation: facts.operation, result: facts.cache ?? 'NONE' } as const;
-  metrics.requests.inc({ ...labels, status: statusLabel(facts) });
-  metrics.responseBytes.inc(labels, facts.bytesSent);
-  if (facts.durationMs !== undefined) metrics.requestDuration.observe(labels, facts.durationMs / 1000);
-  if (facts.timeToFirstByteMs !== undefined) metrics.timeToFirstByte.observe(labels, facts.timeToFirstByteMs / 1000);
-}
-
-function statusLabel({ aborted, status }: RequestFacts): StatusLabel {
-  if (aborted) return 'aborted';
-  if (status < 300) return '2xx';
-  if (status < 400) return '3xx';
-  return status < 500 ? '4xx' : '5xx';
 }
 
 /** Audits requests that have ended. */

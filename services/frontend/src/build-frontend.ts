@@ -8,8 +8,9 @@ import type { ServerTls } from '@cistern/tls';
 import { OciSyntaxError } from '@cistern/oci';
 import { fastify, type FastifyInstance } from 'fastify';
 import { createCallerTokens } from './callers/caller-tokens.ts';
+import { answerFromMemory } from './from-memory/answer-from-memory.ts';
 import { addRequestHooks, createRequestIds, createRequestStart, refuseUnknownPath } from './hooks/add-request-hooks.ts';
-import type { RequestFactsOptions } from './hooks/request-facts.ts';
+import { createRequestReport, type RequestFactsOptions } from './hooks/request-facts.ts';
 import { limitConnections } from './hooks/limit-connections.ts';
 import { acceptProxiedConnections } from './proxy-protocol/accept-proxied-connections.ts';
 import { serverOptions } from './http/server-options.ts';
@@ -74,11 +75,14 @@ export interface FrontendOptions extends Pick<V2Dependencies, SharedOptions>, Re
 
 export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const { tls, log, trustedProxies, proxyProtocol = false, clientStallMs = 120_000, maxWaitMs = 10_000 } = options;
-  const startRequest = createRequestStart(options, commonHeaders(options.headers));
+  const headers = commonHeaders(options.headers);
+  const report = createRequestReport(options);
+  const requestId = createRequestIds();
+  const startRequest = createRequestStart(options, report, headers);
   const app = fastify({
     ...serverOptions,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
-    genReqId: createRequestIds(),
+    genReqId: (request) => requestId(request.headers['x-request-id']),
     ...(tls !== undefined && { https: { ...serverOptions.http, ...tls.options } }),
     // If the router cannot decode a URL, it fails before it runs any hook. So this handler has to create the record of the
     // request.
@@ -120,7 +124,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   const isUnlimited = options.isUnlimited ?? (() => options.limits === unlimited);
   const skipsRedirect = createAddressList(options.redirectExcept ?? []);
   const mayRevalidate = options.revalidateFrom === undefined ? () => true : createAddressList(options.revalidateFrom);
-  addV2Routes(app, {
+  const pulls: V2Dependencies = {
     ...options,
     clientStallMs,
     skipsRedirect,
@@ -130,7 +134,11 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     isVerified: options.isVerified ?? (() => true),
     revision: options.revision ?? (() => undefined),
     waiting: { maxWaitMs },
-  });
+  };
+  addV2Routes(app, pulls);
+  // A trace begins in a hook of Fastify.
+  if (options.tracing === undefined)
+    answerFromMemory(app, { ...pulls, headers, trustedProxies, requestId, report, now: options.now });
   const { tokenServer = () => undefined } = options;
   addTokenRoutes(app, { ...options, callerTokens, tokenServer, isUnlimited });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });

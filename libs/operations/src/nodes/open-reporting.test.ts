@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createTestIndex, repositoryOf } from '@cistern/index/testing';
-import { createLogger, createRequestFacts, observeRequest } from '@cistern/telemetry';
+import { createLogger, createRequestCounts, createRequestFacts } from '@cistern/telemetry';
 import { startTestCache } from '@cistern/pull-through/testing';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
@@ -80,13 +80,14 @@ test('an idle node reports every few seconds, and is listed as stopped after it 
 
 test('a node reports its load, the duration of its calls, and its latencies for the history', async (t) => {
   const { metrics, clock, index: nodesOf, untilSeen } = await startNode(t);
+  const requests = createRequestCounts(metrics);
   await untilSeen(({ nodes }) => nodes.length === 1);
   metrics.indexCallDuration.observe({ result: 'answered' }, 0.002);
   metrics.storeCheckDuration.set(0.0081);
   clock.nowMs += 2_000;
   for (const ms of [3, 3, 700]) {
     const facts = { operation: 'blob', status: 200, cache: 'HIT', timeToFirstByteMs: ms, bytesSent: 1000 } as const;
-    observeRequest(metrics, createRequestFacts(facts));
+    requests.ended(createRequestFacts(facts), false);
   }
   await untilSeen(({ nodes: [node] }) => node?.requestsPerSecond === 1.5);
   await untilSeen(({ nodes: [node] }) => node?.bytesPerSecond === 1500 && (node.cpu ?? -1) >= 0);
@@ -97,7 +98,8 @@ test('a node reports its load, the duration of its calls, and its latencies for 
 
 test('counts during an index outage are reported afterwards, and the last counts at shutdown', async (t) => {
   const { metrics, faults, reporting, untilSeen, view } = await startNode(t);
-  const ended = () => observeRequest(metrics, createRequestFacts({ operation: 'blob', status: 200, cache: 'HIT' }));
+  const requests = createRequestCounts(metrics);
+  const ended = () => requests.ended(createRequestFacts({ operation: 'blob', status: 200, cache: 'HIT' }), false);
   ended();
   await untilSeen(({ counts }) => counts.hits === 1);
   faults.failing = true;

@@ -21,7 +21,7 @@ const cacheResults = ['HIT', 'STALE', 'REVALIDATED', 'JOINED', 'MISS'] as const;
 export type RequestCacheResult = (typeof cacheResults)[number];
 
 /** `NONE` means that the response has no cache result. */
-type ResultLabel = RequestCacheResult | 'NONE';
+export type ResultLabel = RequestCacheResult | 'NONE';
 const resultLabels = ['NONE', ...cacheResults] as const satisfies readonly ResultLabel[];
 const statusLabels = ['2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 export type StatusLabel = (typeof statusLabels)[number];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { register } from 'prom-client';
-import { createRequestFacts, observeRequest } from '../request-facts.ts';
+import { createRequestFacts } from '../request-facts.ts';
+import { createRequestCounts } from '../count-requests.ts';
 import { createMetrics } from './create-metrics.ts';
 
 test('every set of metrics has a registry of its own', async () => {
@@ -51,14 +52,15 @@ test('processMetrics adds the metrics of the process', async () => {
 
 test('an ended request is counted by its operation, cache result and status', async () => {
   const metrics = createMetrics();
+  const counts = createRequestCounts(metrics);
   const facts = createRequestFacts({ operation: 'blob', cache: 'HIT', status: 206, bytesSent: 100, durationMs: 20 });
   facts.timeToFirstByteMs = 2;
-  observeRequest(metrics, facts);
-  observeRequest(metrics, { ...facts, aborted: true });
-  observeRequest(metrics, createRequestFacts({ operation: 'manifest', status: 404 }));
-  observeRequest(metrics, createRequestFacts({ operation: 'manifest', cache: 'HIT', status: 304 }));
-  observeRequest(metrics, createRequestFacts({ operation: 'tags', status: 503 }));
-  observeRequest(metrics, createRequestFacts({ status: 0, aborted: true }));
+  counts.ended(facts, false);
+  counts.ended({ ...facts, aborted: true }, false);
+  counts.ended(createRequestFacts({ operation: 'manifest', status: 404 }), false);
+  counts.ended(createRequestFacts({ operation: 'manifest', cache: 'HIT', status: 304 }), false);
+  counts.ended(createRequestFacts({ operation: 'tags', status: 503 }), false);
+  counts.ended(createRequestFacts({ status: 0, aborted: true }), false);
   const lines = (await metrics.registry.metrics()).split('\n');
   for (const line of [
     'cistern_requests_total{operation="blob",result="HIT",status="2xx"} 1',

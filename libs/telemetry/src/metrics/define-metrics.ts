@@ -1,6 +1,14 @@
 // The functions that define the metric tables. An entry of a table defines everything about a metric: its registration, its type,
 // the series that start at zero, and its row in docs/metrics.md.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  type HeldCounter,
+  type HeldGauge,
+  type HeldHistogram,
+  holdCounter,
+  holdGauge,
+  holdHistogram,
+} from './held-series.ts';
 
 /**
  * The values of a label: a list of known values, or `upstreams` for the names of the configured upstreams. `any` means that the
@@ -40,9 +48,9 @@ export function counter<L extends string = never>(
   help: string,
   labels?: Labels<L>,
   { starts }: Partial<StartingSeries<L>> = {},
-): Define<Counter<L>> {
+): Define<HeldCounter<L>> {
   return (context) => {
-    const metric = new Counter({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
+    const metric = holdCounter<L>({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
     startSeries(context, labels, starts, (series) => metric.inc(series, 0));
     return metric;
   };
@@ -53,9 +61,9 @@ export function gauge<L extends string = never>(
   help: string,
   labels?: Labels<L>,
   { value = 0 }: { readonly value?: number } = {},
-): Define<Gauge<L>> {
+): Define<HeldGauge<L>> {
   return (context) => {
-    const metric = new Gauge({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
+    const metric = holdGauge<L>({ name, help, labelNames: namesOf(labels), registers: [context.registry] });
     startSeries(context, labels, undefined, (series) => metric.set(series, value));
     return metric;
   };
@@ -66,9 +74,15 @@ export function histogram<L extends string = never>(
   help: string,
   labels: Labels<L>,
   { buckets, starts }: { readonly buckets: number[] } & Partial<StartingSeries<L>>,
-): Define<Histogram<L>> {
+): Define<HeldHistogram<L>> {
   return (context) => {
-    const metric = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers: [context.registry] });
+    const metric = holdHistogram<L>({
+      name,
+      help,
+      labelNames: namesOf(labels),
+      buckets,
+      registers: [context.registry],
+    });
     startSeries(context, labels, starts, (series) => metric.zero(series));
     return metric;
   };

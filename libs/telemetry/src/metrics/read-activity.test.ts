@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRequestFacts, type RequestFacts, observeRequest } from '../request-facts.ts';
+import { createRequestFacts, type RequestFacts } from '../request-facts.ts';
+import { createRequestCounts } from '../count-requests.ts';
 import { createMetrics } from './create-metrics.ts';
 import { readActivity, readLatencies } from './read-activity.ts';
 
 test('the activity of a process comes from its metrics of client requests and upstream requests', async () => {
   const metrics = createMetrics({ upstreams: ['docker.io', 'quay.io'] });
+  const requests = createRequestCounts(metrics);
   const ended = (facts: Partial<RequestFacts>) =>
-    observeRequest(metrics, createRequestFacts({ operation: 'blob', status: 200, bytesSent: 10, ...facts }));
+    requests.ended(createRequestFacts({ operation: 'blob', status: 200, bytesSent: 10, ...facts }), false);
   for (const cache of ['HIT', 'HIT', 'JOINED', 'STALE', 'REVALIDATED', 'MISS'] as const) ended({ cache });
   ended({ status: 503, operation: 'manifest', bytesSent: 0, timeToFirstByteMs: 3 });
   ended({ operation: 'ping', timeToFirstByteMs: 1 });

@@ -1,12 +1,11 @@
 // The hooks that run first for every request: they wait for its turn on the connection, create its record, and start its trace.
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { OciSyntaxError } from '@cistern/oci';
 import { CacheError } from '@cistern/errors';
 import type { Tracing } from '@cistern/telemetry';
-import { createRequestRecords, type RequestFactsOptions } from './request-facts.ts';
+import { createRequestRecords, type ReportRequest, type RequestFactsOptions } from './request-facts.ts';
 
 type StartRequest = (request: FastifyRequest, reply: FastifyReply) => void;
 
@@ -27,10 +26,11 @@ export function addRequestHooks(app: FastifyInstance, start: StartRequest, traci
 
 /** Creates the record of a request, and sets the headers that all responses have. */
 export function createRequestStart(
-  options: RequestFactsOptions,
+  options: Pick<RequestFactsOptions, 'now'>,
+  report: ReportRequest,
   headers: Readonly<Record<string, string | string[]>>,
 ): StartRequest {
-  const makeRecord = createRequestRecords(options);
+  const makeRecord = createRequestRecords(options, report);
   return (request, reply) => {
     makeRecord(request, reply);
     reply.headers(headers).header('x-request-id', request.id);
@@ -111,11 +111,10 @@ const acceptable = /^[\w.:-]{1,64}$/;
  * Returns a function that chooses the ID by which a request is found in the log. It takes the client's `X-Request-Id` if this is
  * safe in a log, else it creates an ID. A new ID is the random prefix of this process and a counter, because this is fast.
  */
-export function createRequestIds(): (request: IncomingMessage) => string {
+export function createRequestIds(): (given: string | string[] | undefined) => string {
   const process = randomBytes(5).toString('hex');
   let count = 0;
-  return ({ headers }) => {
-    const given = headers['x-request-id'];
+  return (given) => {
     if (typeof given === 'string' && acceptable.test(given)) return given;
     count += 1;
     return `${process}-${count.toString(36)}`;

@@ -3,9 +3,9 @@
 // disconnects during the response.
 import {
   auditRequest,
+  createRequestCounts,
   createRequestFacts,
   createRequestLog,
-  observeRequest,
   plainAddress,
   type Logger,
   type RequestAudit,
@@ -59,20 +59,23 @@ declare module 'fastify' {
   }
 }
 
-/** Returns a function that creates the record of a request, and reports it at the end of the response. */
-export function createRequestRecords(options: RequestFactsOptions) {
-  const { log, metrics, accessLog, loggedHitsPercent, audit, now } = options;
+/** Counts a request that has ended in metrics and audit, and logs it. `record` is unset for one that could not fail. */
+export type ReportRequest = (facts: RequestFacts, record?: RequestRecord) => void;
+
+export function createRequestReport(options: RequestFactsOptions): ReportRequest {
+  const { log, metrics, accessLog, loggedHitsPercent, audit } = options;
   const logRequest = createRequestLog(log, { accessLog, hitsPercent: loggedHitsPercent });
-
-  function report(record: RequestRecord): void {
-    const { facts } = record;
-    if (record.entered) metrics.requestsInFlight.dec({ operation: facts.operation });
-    observeRequest(metrics, facts);
+  const counts = createRequestCounts(metrics);
+  return (facts, record) => {
+    counts.ended(facts, record?.entered === true);
     if (audit !== undefined) auditRequest(audit, facts);
-    const level = levelOf(record);
-    logRequest(facts, level, level === 'info' ? undefined : record.failure);
-  }
+    const level = record === undefined ? 'info' : levelOf(record);
+    logRequest(facts, level, level === 'info' ? undefined : record?.failure);
+  };
+}
 
+/** Returns a function that creates the record of a request, and reports it at the end of the response. */
+export function createRequestRecords({ now }: Pick<RequestFactsOptions, 'now'>, report: ReportRequest) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const startedAt = performance.now();
     const { headers } = request;
@@ -91,7 +94,7 @@ export function createRequestRecords(options: RequestFactsOptions) {
     reply.raw.on('close', () => {
       facts.durationMs = millisecondsSince(startedAt);
       completeFacts(record, reply);
-      report(record);
+      report(facts, record);
     });
   };
 }
@@ -109,7 +112,7 @@ export function markFirstByte({ facts, startedAt }: RequestRecord): void {
 }
 
 /** Rounds to microseconds, because further digits are noise and make log lines long. */
-function millisecondsSince(startedAt: number): number {
+export function millisecondsSince(startedAt: number): number {
   return Math.round((performance.now() - startedAt) * 1000) / 1000;
 }
 
@@ -117,8 +120,8 @@ function completeFacts({ facts }: RequestRecord, reply: FastifyReply): void {
   const { raw } = reply;
   facts.aborted = !raw.writableFinished;
   facts.status = raw.headersSent ? raw.statusCode : 0;
-  if (raw.writableFinished) facts.timeToFirstByteMs ??= facts.durationMs;
-  if (raw.writableFinished && facts.bytesSent === 0 && facts.method !== 'HEAD' && facts.status !== 304)
+  if (!facts.aborted) facts.timeToFirstByteMs ??= facts.durationMs;
+  if (!facts.aborted && facts.bytesSent === 0 && facts.method !== 'HEAD' && facts.status !== 304)
     facts.bytesSent = Number(reply.getHeader('content-length') ?? 0);
 }
 

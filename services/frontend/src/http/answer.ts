@@ -1,5 +1,4 @@
 // The headers that responses have in common, and functions that send small bodies.
-import type { OutgoingHttpHeaders } from 'node:http';
 import type { FreshnessFacts } from '@cistern/pull-through';
 import type { Digest } from '@cistern/oci';
 import type { RequestCacheResult, StaleReason } from '@cistern/telemetry';
@@ -35,6 +34,11 @@ export function setCacheResult(reply: FastifyReply, cache: RequestCacheResult): 
   reply.request.record.facts.cache = cache;
 }
 
+/** Returns the value of the header `Age`. */
+export function ageSeconds(ageMs: number): number {
+  return Math.max(0, Math.floor(ageMs / 1000));
+}
+
 /**
  * The codes of RFC 7234, 5.5: 110 stale; 111 stale because the upstream is unavailable; 112 stale because the upstream is offline.
  * Clients show users only warnings with the distribution specification's code 299.
@@ -49,31 +53,10 @@ const warnings: Readonly<Record<StaleReason, string>> = {
 /** Like `setCacheResult`. It also sets `Age` and `Warning`. */
 export function setFreshness(reply: FastifyReply, { ageMs, cache, staleBecause, warning }: FreshnessFacts): void {
   setCacheResult(reply, cache);
-  if (ageMs !== undefined) reply.header('age', String(Math.max(0, Math.floor(ageMs / 1000))));
+  if (ageMs !== undefined) reply.header('age', String(ageSeconds(ageMs)));
   const stale = cache === 'STALE' ? warnings[staleBecause ?? 'failing'] : undefined;
   if (stale !== undefined || warning !== undefined)
     reply.header('warning', [stale, warning].filter((one) => one !== undefined).join(', '));
-}
-
-/**
- * Larger bodies are not copied, because the copies for slow clients would fill the memory. Instead, all responses share one
- * buffer.
- */
-const smallBytes = 64 * 1024;
-
-/**
- * Sends the status, the headers of `reply`, which include `content-length`, and `bytes`. Small `bytes` are copied, so that one
- * write sends everything, because two writes take the kernel longer than the copy. Fastify's own `send` would double the time
- * that Node.js takes.
- */
-export function sendAtOnce(reply: FastifyReply, bytes: Buffer): FastifyReply {
-  const { raw } = reply;
-  reply.hijack();
-  raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
-  // Node.js writes a string together with the headers, but a Buffer separately. In latin1, each byte is one character.
-  if (bytes.length <= smallBytes) raw.end(bytes.toString('latin1'), 'latin1');
-  else raw.end(bytes);
-  return reply;
 }
 
 /**

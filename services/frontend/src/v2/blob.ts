@@ -5,7 +5,7 @@ import { type ByteRange, type Digest, formatContentRange, multipartByteranges } 
 import type { AuthorizedRepository, BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
-import { type AnswerHeaders, setCacheResult, validatorHeaders, sendAtOnce } from '../http/answer.ts';
+import { type AnswerHeaders, setCacheResult, validatorHeaders } from '../http/answer.ts';
 import { ifNoneMatch, hasRange, requestedRanges } from '../http/request-fields.ts';
 import { openMultipartStream } from './multipart-stream.ts';
 import { sendBlob } from './send-blob.ts';
@@ -32,7 +32,7 @@ export function answerBlob(
   if (known === undefined)
     return waitForUpstream(waiting, request, reply, () => openAndSend(dependencies, wanted, unmodified, reply));
   setCacheResult(reply, known.cache);
-  return sendAtOnce(reply.headers(validatorHeaders(digest)).headers(wholeHeaders(known.size)), known.bytes);
+  return reply.headers(validatorHeaders(digest)).headers(wholeHeaders(known.size)).send(known.bytes);
 }
 
 async function openAndSend(

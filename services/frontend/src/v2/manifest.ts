@@ -5,7 +5,7 @@ import type { AuthorizedRepository, ManifestFromMemory } from '@cistern/pull-thr
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freshnessOptions, ifNoneMatch, requestedRanges } from '../http/request-fields.ts';
 import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
-import { setFreshness, validatorHeaders, sendAtOnce } from '../http/answer.ts';
+import { setFreshness, validatorHeaders } from '../http/answer.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
 
 /** Responds synchronously if the manifest is in memory. */
@@ -47,7 +47,7 @@ function sendManifest(
  */
 function sendBytes(bytes: Buffer, ranges: readonly ByteRange[] | undefined, reply: FastifyReply): FastifyReply {
   const range = ranges?.length === 1 ? ranges[0] : undefined;
-  if (range === undefined) return sendAtOnce(reply, bytes);
+  if (range === undefined) return reply.send(bytes);
   const part = bytes.subarray(range.start, range.end + 1);
   const contentRange = formatContentRange(range, bytes.length);
   return reply

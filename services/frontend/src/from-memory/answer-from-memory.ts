@@ -1,0 +1,131 @@
+// Answers requests for content in memory before Fastify sees them, which costs half as much (decision 0075). Most requests of a
+// fleet are of this kind. All others, and all that need a check that waits, go to Fastify. A test sends the same requests both ways.
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { AuthorizedRepository } from '@cistern/pull-through';
+import { createRequestFacts } from '@cistern/telemetry';
+import type { FastifyInstance } from 'fastify';
+import { millisecondsSince, type ReportRequest, type RequestFactsOptions } from '../hooks/request-facts.ts';
+import type { AnswerHeaders } from '../http/answer.ts';
+import type { V2Dependencies } from '../v2/v2-dependencies.ts';
+import { createClientAddresses } from './client-addresses.ts';
+import { createMemoryTargets, type MemoryTarget } from './memory-targets.ts';
+import { readFields } from './read-fields.ts';
+import { createResponseHeads, sendHead } from './response-heads.ts';
+
+type Shared =
+  | 'authenticator'
+  | 'authorize'
+  | 'callerTokens'
+  | 'isUnlimited'
+  | 'isVerified'
+  | 'metrics'
+  | 'pullThrough'
+  | 'revision'
+  | 'upstreams';
+
+export interface MemoryAnswersOptions extends Pick<V2Dependencies, Shared>, Pick<RequestFactsOptions, 'now'> {
+  /** The headers of every response. */
+  readonly headers: AnswerHeaders;
+  readonly trustedProxies: readonly string[];
+  /** Returns the ID of a request with this `X-Request-Id`. */
+  readonly requestId: (given: string | undefined) => string;
+  readonly report: ReportRequest;
+}
+
+/** Must be called before the server listens. */
+export function answerFromMemory(app: FastifyInstance, options: MemoryAnswersOptions): void {
+  const { server } = app;
+  const answers = createMemoryAnswers({ ...options, keepAliveMs: server.keepAliveTimeout });
+  let isClosing = false;
+  // Fastify ends the connections of a server that is closing.
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  const listeners = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!isClosing && answers(request, response)) return;
+    for (const listener of listeners) listener(request, response);
+  });
+}
+
+/** Returns a function that answers a request and returns true, or returns false. */
+function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliveMs: number }) {
+  const { authenticator, pullThrough, report, requestId, now } = options;
+  const addressOf = createClientAddresses(options.trustedProxies);
+  const targetOf = createMemoryTargets(options.upstreams, options.revision);
+  const heads = createResponseHeads(options.headers, options.keepAliveMs);
+  const accepted = options.metrics.authentications.series({ method: 'anonymous', result: 'accepted' });
+
+  function find(target: MemoryTarget, repository: AuthorizedRepository, isHead: boolean) {
+    const { reference, digest } = target;
+    if (target.operation === 'manifest')
+      return pullThrough.manifestFromMemory({ target: repository, reference }, isHead ? 'facts' : 'bytes');
+    if (digest === undefined || isHead) return undefined;
+    const blob = pullThrough.blobFromMemory({ target: repository, digest, intent: 'whole' });
+    return blob && { ...blob, ageMs: undefined, mediaType: 'application/octet-stream', warning: undefined };
+  }
+
+  return (request: IncomingMessage, response: ServerResponse): boolean => {
+    const startedAt = performance.now();
+    const { method = '', url = '' } = request;
+    const isHead = method === 'HEAD';
+    if (method !== 'GET' && !isHead) return false;
+    // A response without a socket waits for that of an earlier request on the connection.
+    if (request.httpVersion !== '1.1' || !response.shouldKeepAlive || response.socket === null) return false;
+    const asker = authenticator.acceptedForAll;
+    if (asker?.method !== 'anonymous') return false;
+    const fields = readFields(request.rawHeaders);
+    const address = fields && addressOf(request, fields);
+    if (fields === undefined || address === undefined || !options.isUnlimited(address.ip)) return false;
+    if (address.isProxied && fields.forwardedHost !== undefined) return false;
+    const target = targetOf(url, fields.host);
+    if (target === undefined) return false;
+    const { upstream, repository } = target;
+    if (options.isVerified(upstream) && options.callerTokens() !== undefined) return false;
+    const decision = AuthorizedRepository.decide(options.authorize, {
+      upstream,
+      repository,
+      tag: target.reference.kind === 'tag' ? target.reference.tag : undefined,
+      asker: { identity: asker.identity, clientIp: address.ip },
+    });
+    if (decision.result !== 'allowed') return false;
+    const content = find(target, decision.target, isHead);
+    if (content === undefined || content.warning !== undefined) return false;
+
+    const { digest, mediaType, size, cache } = content;
+    if (target.head?.digest !== digest || target.head.mediaType !== mediaType) {
+      const text = heads.constantPart({ upstream, digest, mediaType, size, operation: target.operation });
+      target.head = { digest, mediaType, text };
+    }
+    const id = requestId(fields.requestId);
+    const facts = createRequestFacts({
+      operation: target.operation,
+      method,
+      url,
+      requestId: id,
+      clientIp: address.shown,
+      referer: fields.referer,
+      userAgent: fields.userAgent,
+      startedAtMs: now(),
+      upstream,
+      repository,
+      reference: target.shownReference,
+      cache,
+    });
+    accepted.add(1);
+    response.on('close', () => {
+      facts.durationMs = millisecondsSince(startedAt);
+      facts.aborted = !response.writableFinished;
+      facts.status = 200;
+      if (!facts.aborted) {
+        facts.timeToFirstByteMs = facts.durationMs;
+        facts.bytesSent = isHead ? 0 : size;
+      }
+      report(facts);
+    });
+    sendHead(response, heads.whole(target.head.text, id, content.ageMs), isHead ? undefined : content.bytes);
+    return true;
+  };
+}
