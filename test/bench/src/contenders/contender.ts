@@ -17,6 +17,8 @@ export interface Contender {
   readonly pids: readonly number[];
   /** Processes of a load balancer in front of the cache. */
   readonly balancerPids?: readonly number[];
+  /** Returns the bytes that V8 has allocated since the start. Only servers on V8 have it. */
+  readonly allocatedBytes?: () => Promise<number>;
   close(): Promise<unknown>;
 }
 

@@ -1,8 +1,10 @@
 // The contenders of several workloads. A workload may define further ones.
-import { startCistern, startCluster, startDockerRegistry } from '@cistern/test-servers';
+import { startCluster, startDockerRegistry } from '@cistern/test-servers';
 import type { ContenderKind, Site } from './contender.ts';
-import { startNginx } from './start-nginx.ts';
 import { makeBucket } from './make-bucket.ts';
+import { startFastify } from './start-fastify.ts';
+import { startNginx } from './start-nginx.ts';
+import { startOneCistern } from './start-one-cistern.ts';
 
 export const cistern: ContenderKind = {
   name: 'cistern',
@@ -25,10 +27,17 @@ export const nginx: ContenderKind = {
   start: ({ upstream }) => startNginx({ upstreamUrl: upstream.url, hasLog: true }),
 };
 
+/** The yardstick: what a server on Node takes at least for the same response. It never logs. */
+export const fastify: ContenderKind = {
+  name: 'fastify',
+  title: 'a bare Fastify route, same headers and body',
+  start: (site) => startFastify(site),
+};
+
 export const silentCistern: ContenderKind = {
   name: 'cistern-silent',
   title: 'Cistern, one process, without logs',
-  start: (site) => startOneCistern(site, { log: { level: 'error', accesslog: { disabled: true } } }),
+  start: (site) => startOneCistern(site, { config: { log: { level: 'error', accesslog: { disabled: true } } } }),
 };
 
 export const silentNginx: ContenderKind = {
@@ -58,7 +67,7 @@ export const redirectingCluster: ContenderKind = {
 export const cisternOnS3: ContenderKind = {
   name: 'cistern-s3',
   title: 'Cistern, one process, S3',
-  start: async (site) => startOneCistern(site, { storage: { s3: await makeBucket(await site.s3()) } }),
+  start: async (site) => startOneCistern(site, { config: { storage: { s3: await makeBucket(await site.s3()) } } }),
 };
 
 export const dockerRegistryOnS3: ContenderKind = {
@@ -70,12 +79,6 @@ export const dockerRegistryOnS3: ContenderKind = {
     return { url: registry.url, pids: [registry.process.pid], close: () => registry.close() };
   },
 };
-
-async function startOneCistern({ upstream, checkout }: Site, sections: Readonly<Record<string, unknown>> = {}) {
-  const config = { ...sections, upstreams: { 'docker.io': { url: upstream.url } } };
-  const server = await startCistern({ config, product: checkout });
-  return { url: server.url, pids: [server.pid], close: () => server.stop() };
-}
 
 async function startCisternCluster({ upstream, s3, checkout }: Site, env: Readonly<Record<string, string>> = {}) {
   const cluster = await startCluster({

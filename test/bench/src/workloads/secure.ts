@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCertificateFiles, startCistern } from '@cistern/test-servers';
+import { makeCertificateFiles } from '@cistern/test-servers';
 import type { ContenderKind } from '../contenders/contender.ts';
 import { startNginx } from '../contenders/start-nginx.ts';
+import { startOneCistern } from '../contenders/start-one-cistern.ts';
 import { requestsOf, taggedManifest } from './requests.ts';
 import { transferBlobs } from './transfer-blobs.ts';
 import type { Workload } from './workload.ts';
@@ -14,17 +15,16 @@ const mebibyte = 1024 * 1024;
 const secureCistern: ContenderKind = {
   name: 'cistern-tls',
   title: 'Cistern, one process',
-  async start({ upstream, checkout }) {
+  async start(site) {
     const directory = await mkdtemp(join(tmpdir(), 'cistern-tls-'));
     const { certFile, keyFile } = await makeCertificateFiles(directory);
     const http = { tls: { certificate: certFile, key: keyFile } };
-    const config = { http, upstreams: { 'docker.io': { url: upstream.url } } };
-    const server = await startCistern({ config, product: checkout });
+    const server = await startOneCistern(site, { config: { http } });
     const close = async () => {
-      await server.stop();
+      await server.close();
       await rm(directory, { recursive: true });
     };
-    return { url: server.url, pids: [server.pid], close };
+    return { ...server, close };
   },
 };
 

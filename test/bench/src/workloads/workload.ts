@@ -33,6 +33,8 @@ export interface Workload {
   readonly title: string;
   /** The figure that the summary shows. */
   readonly headline: string;
+  /** Further figures that the summary shows. */
+  readonly alsoShown?: readonly string[];
   /** Runs always, or only in full runs and when it is named. */
   readonly mode: 'quick' | 'full';
   /** The rows of its table. The others are compared with the first. */
