@@ -5,7 +5,7 @@
 //   npm run bench -- --only blob-64m --rounds 5   one workload, more rounds; --help has the names
 //   npm run bench -- --against main            compare the work tree with another commit: is it slower?
 //   npm run bench -- --json out.json           write every single figure as well
-//   npm run bench -- --full --write            update docs/performance.md and docs/benchmark.md.
+//   npm run bench -- --full --record           record a day, and update the documentation.
 // Fails when a contender returns wrong bytes, and with --against when the work tree is slower.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

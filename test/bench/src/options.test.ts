@@ -14,16 +14,19 @@ test('a full run has more rounds, and the number can be set', () => {
   assert.throws(() => parseOptions(['--rounds', 'many']), /whole number/);
 });
 
-test('a comparison has enough rounds for a verdict and publishes nothing', () => {
+test('a comparison has enough rounds for a verdict and is not recorded', () => {
   const { against, rounds } = parseOptions(['--against', 'main', '--full']);
   assert.deepEqual([against, rounds], ['main', fewestRounds]);
   assert.equal(parseOptions(['--against', 'main', '--rounds', '12']).rounds, 12);
-  assert.throws(() => parseOptions(['--write', '--against', 'main']), /publishes no comparison/);
+  assert.throws(() => parseOptions(['--record', '--against', 'main']), /records no comparison/);
 });
 
-test('a run of some workloads publishes nothing', () => {
-  assert.deepEqual(parseOptions(['--only', 'a,b', '--only', 'c']).only, ['a', 'b', 'c']);
-  assert.throws(() => parseOptions(['--write', '--only', 'a']), /whole run/);
+test('a run of some workloads can be recorded, and writing measures nothing', () => {
+  const { only, isRecord } = parseOptions(['--record', '--only', 'a,b', '--only', 'c']);
+  assert.deepEqual([only, isRecord], [['a', 'b', 'c'], true]);
+  assert.deepEqual([parseOptions(['--write']).isWrite, parseOptions([]).isRecord], [true, false]);
+  for (const other of ['--only=a', '--full', '--against=main', '--rounds=9'])
+    assert.throws(() => parseOptions(['--write', other]), /measures nothing/);
 });
 
 test('a quick run skips slow workloads, unless they are named', () => {

@@ -19,8 +19,10 @@ export async function resolveCommit(repository: string, name: string): Promise<s
   return commit;
 }
 
-/** Returns the commit of the work tree, and whether files have changed since. */
-export async function describeWorkTree(repository: string): Promise<string> {
+/** Returns the commit of the work tree, and whether files have changed since. `without` are paths that do not count. */
+export async function describeWorkTree(repository: string, without: readonly string[] = []): Promise<string> {
   const commit = await git(repository, 'rev-parse', '--short', 'HEAD');
-  return (await git(repository, 'status', '--porcelain')) === '' ? commit : `${commit} with uncommitted changes`;
+  const paths = ['.', ...without.map((path) => `:!${path}`)];
+  const changes = await git(repository, 'status', '--porcelain', '--', ...paths);
+  return changes === '' ? commit : `${commit} with uncommitted changes`;
 }

@@ -1,33 +1,35 @@
 // Draws the headline figure of each workload as bars: an SVG for docs/performance.md, readable on light and dark pages. Each workload has
 // a scale of its own, from 0 to its longest bar.
-import type { Measured } from '../measure.ts';
-import { mediansOf } from './medians.ts';
+import type { WorkloadSummary } from './summarize-days.ts';
 import { familyOf, format } from './tables.ts';
 
 const [width, left, barHeight, groupGap] = [860, 330, 14, 24];
-const colours = { cistern: '#1a7f5a', 'docker-registry': '#8a63d2', nginx: '#d08a2e', direct: '#57606a' };
+const colours = {
+  cistern: '#1a7f5a',
+  'docker-registry': '#8a63d2',
+  nginx: '#d08a2e',
+  fastify: '#2f7ec0',
+  direct: '#57606a',
+};
 
 /** Draws only workloads whose headline figure is better when it is higher. */
-export function drawChart(all: readonly Measured[]): string {
+export function drawChart(summaries: readonly WorkloadSummary[]): string {
   let y = 0;
   const parts: string[] = [];
-  for (const { workload, rounds } of all) {
-    const bars = [...rounds].flatMap(([kind, runs]) => {
-      const figure = mediansOf(runs).find(({ name }) => name === workload.headline);
-      return figure?.better === 'higher' ? [{ kind, value: figure.value }] : [];
-    });
-    if (bars.length < 2) continue;
-    const most = Math.max(...bars.map(({ value }) => value));
+  for (const { workload, figures } of summaries) {
+    const figure = figures.find(({ name }) => name === workload.headline);
+    if (figure?.better !== 'higher' || figure.cells.size < 2) continue;
+    const most = Math.max(...[...figure.cells.values()].map(({ median }) => median));
     parts.push(text(8, (y += groupGap), workload.title, 'bold'));
-    for (const { kind, value } of bars) {
+    for (const [kind, { median }] of figure.cells) {
       y += barHeight + 4;
-      const length = Math.max(1, ((width - left - 130) * value) / most);
+      const length = Math.max(1, ((width - left - 130) * median) / most);
       const colour = colours[familyOf(kind) ?? 'direct'];
       parts.push(text(16, y, kind.title));
       parts.push(
         `<rect x="${left}" y="${y - barHeight + 3}" width="${length.toFixed(1)}" height="${barHeight}" fill="${colour}"/>`,
       );
-      parts.push(text(left + length + 6, y, `${format(value)} ${workload.headline}`));
+      parts.push(text(left + length + 6, y, `${format(median)} ${workload.headline}`));
     }
     y += 8;
   }

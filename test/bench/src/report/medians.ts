@@ -9,8 +9,9 @@ export function mediansOf(rounds: readonly (readonly Figure[])[]): Figure[] {
   }));
 }
 
-/** The mean of the two middle values if their number is even. */
+/** The mean of the two middle values if their number is even. NaN if a value is missing. */
 export function median(values: readonly number[]): number {
+  if (values.some(Number.isNaN)) return Number.NaN;
   const sorted = values.toSorted((a, b) => a - b);
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;

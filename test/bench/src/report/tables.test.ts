@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { measuredOf } from './figures-for-tests.ts';
-import { format, summaryOf, tablesOf } from './tables.ts';
+import { format, tablesOf } from './tables.ts';
 
 const measured = measuredOf({
   cistern: [
@@ -34,14 +34,10 @@ test('one round has no noise', () => {
   assert.match(tablesOf([measuredOf({ cistern: [[20]], other: [[10]] })]), /10 \(2×\)/);
 });
 
-test('the summary shows the first contender of each family', () => {
-  assert.equal(
-    summaryOf([measured]),
-    `| workload | figure | Cistern | docker-registry | nginx | no cache |
-| --- | --- | ---: | ---: | ---: | ---: |
-| A load | requests/s | 3,000 |  | 1,500 (2×) |  |
-`,
-  );
+test('a figure that a contender does not have is a dash without a ratio', () => {
+  const none = Number.NaN;
+  const text = tablesOf([measuredOf({ cistern: [[20, 10]], nginx: [[10, none]] })]);
+  assert.match(text, /\| The nginx \| 10 \(2×\) \| – \|/);
 });
 
 test('a figure has two digits or no fraction', () => {

@@ -21,36 +21,15 @@ function tableOf(measured: Measured): string {
   return `${header([workload.title, ...names])}\n${rows.join('\n')}\n`;
 }
 
-const families = ['cistern', 'docker-registry', 'nginx', 'direct'] as const;
-const columns = ['workload', 'figure', 'Cistern', 'docker-registry', 'nginx', 'no cache'];
-
-/** One row per workload, with its headline figure for the first contender and for the first contender of each other family. */
-export function summaryOf(all: readonly Measured[]): string {
-  const rows = all.map((measured) => {
-    const { title, headline, contenders } = measured.workload;
-    const [own, ...others] = contenders;
-    const shown = [own, ...families.slice(1).map((family) => others.find((kind) => familyOf(kind) === family))];
-    const cells = shown.map((kind) => (kind === undefined ? '' : headlineOf(kind, measured)));
-    return `| ${title} | ${headline} | ${cells.join(' | ')} |`;
-  });
-  return `${header(columns, 2)}\n${rows.join('\n')}\n`;
-}
-
-function headlineOf(kind: ContenderKind, measured: Measured): string {
-  const { workload, rounds } = measured;
-  const medians = mediansOf(rounds.get(kind) ?? []);
-  const position = medians.findIndex(({ name }) => name === workload.headline);
-  const ratio = ratiosTo(kind, measured)[position];
-  const shown = format(medians[position]?.value ?? Number.NaN);
-  return ratio === undefined ? shown : `${shown} (${format(ratio.value)}×)`;
-}
+const families = ['cistern', 'docker-registry', 'nginx', 'fastify', 'direct'] as const;
 
 /** The contenders that share a column and a colour. */
-export function familyOf({ name }: ContenderKind): (typeof families)[number] | undefined {
+export function familyOf({ name }: Pick<ContenderKind, 'name'>): (typeof families)[number] | undefined {
   return families.find((family) => name.startsWith(family));
 }
 
-function header(names: readonly string[], words = 1): string {
+/** The first `words` columns are text, the others are numbers. */
+export function header(names: readonly string[], words = 1): string {
   const rules = names.map((_, position) => (position < words ? '---' : '---:'));
   return `| ${names.join(' | ')} |\n| ${rules.join(' | ')} |`;
 }

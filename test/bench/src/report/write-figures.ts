@@ -1,42 +1,50 @@
-// Writes the figures of a run into the documentation: the table and the picture of the performance page, and a page of all figures.
+// Writes the figures of the recorded days into README.md and the documentation: tables, a picture, and a page of all
+// figures. The days are their only source.
 import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { Measured } from '../measure.ts';
+import { join } from 'node:path';
+import type { Workload } from '../workloads/workload.ts';
+import type { Day } from './day.ts';
+import { allTables, describeDays, summaryTable } from './day-tables.ts';
 import { drawChart } from './draw-chart.ts';
-import { summaryOf, tablesOf } from './tables.ts';
+import { summarizeDays } from './summarize-days.ts';
 
-const root = resolve(import.meta.dirname, '../../../..');
-const summaryFile = join(root, 'docs/performance.md');
-const chartFile = join(root, 'docs/bench.svg');
-const pageFile = join(root, 'docs/benchmark.md');
+/** The workloads and contenders that README.md shows. */
+const readmeWorkloads: ReadonlySet<string> = new Set([
+  'manifest-by-tag',
+  'manifest-by-digest',
+  'blob-4k',
+  'rate-by-tag',
+  'blob-64m',
+  'cold-herd',
+]);
+const readmeFamilies = ['docker-registry', 'nginx', 'fastify'];
+const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
 
-export interface Figures {
-  /** The machine and the method, in one line. */
-  readonly about: string;
-  readonly measured: readonly Measured[];
-}
-
-export async function writeFigures({ about, measured }: Figures): Promise<void> {
-  const page = await readFile(summaryFile, 'utf8');
-  const between = /(<!-- bench -->\n)[\s\S]*(<!-- \/bench -->)/;
-  if (!between.test(page)) throw new Error(`${summaryFile} has no place for the figures: <!-- bench -->`);
-  const more = '[All figures of that run](benchmark.md) include CPU and memory.';
+/** `root` is the directory of README.md. Rejects if a page has no place for the figures. */
+export async function writeFigures(root: string, days: readonly Day[], workloads: readonly Workload[]): Promise<void> {
+  const all = summarizeDays(days, workloads);
   // The page of all figures has the workloads of a full run.
-  const shown = measured.filter(({ workload }) => workload.mode === 'quick');
-  const summary = `\n${about} ${more}\n\n${summaryOf(shown)}\n`;
-  await writeFile(
-    summaryFile,
-    page.replace(between, (_match, before: string, after: string) => before + summary + after),
-  );
-  await writeFile(pageFile, pageOf(about, measured));
-  await writeFile(chartFile, drawChart(shown));
+  const quick = all.filter(({ workload }) => workload.mode === 'quick');
+  const few = all.filter(({ workload }) => readmeWorkloads.has(workload.name));
+  const more = '[All figures](benchmark.md) include CPU and memory.';
+  await fill(join(root, 'README.md'), `${describeDays(days, few)}\n\n${summaryTable(few, readmeFamilies)}`);
+  await fill(join(root, 'docs/performance.md'), `${describeDays(days, quick)} ${more}\n\n${summaryTable(quick)}`);
+  await writeFile(join(root, 'docs/benchmark.md'), pageOf(`${describeDays(days, all)}\n\n${allTables(all)}`));
+  await writeFile(join(root, 'docs/bench.svg'), drawChart(quick));
 }
 
-function pageOf(about: string, measured: readonly Measured[]): string {
+async function fill(file: string, text: string): Promise<void> {
+  const page = await readFile(file, 'utf8');
+  if (!between.test(page))
+    throw new Error(`${file} has no place for the figures. Add <!-- bench --> and <!-- /bench -->.`);
+  const filled = page.replace(between, (_match, before: string, after: string) => `${before}\n${text}\n${after}`);
+  await writeFile(file, filled);
+}
+
+function pageOf(text: string): string {
   return `# Benchmark
 
-Use this page to look up all figures of one run of \`npm run bench -- --write\`. [performance.md](performance.md) explains them.
-${about} The value after ± is half of the spread of single rounds.
+Use this page to look up all figures. [performance.md](performance.md) explains them.
 
-${tablesOf(measured)}`;
+${text}`;
 }
