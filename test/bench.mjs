@@ -1,6 +1,6 @@
 // `npm run bench` compares Cistern with registry:2 (Debian's docker-registry) as caches of the same upstream, in one
 // run. Any Node can start it, so it imports only `node:`.
-//   npm run bench                              quick workloads, a second of each load, three rounds: below 3 minutes
+//   npm run bench                              quick workloads, a second of each load, three rounds: 6 minutes
 //   npm run bench -- --full                    all workloads: also a cluster, S3, large and cold transfers
 //   npm run bench -- --only blob-64m --rounds 5   one workload, more rounds; --help has the names
 //   npm run bench -- --against main            compare the work tree with another commit: is it slower?

@@ -13,7 +13,7 @@ import { ratiosOf } from './report/ratios.ts';
 import { tablesOf } from './report/tables.ts';
 import { writeFigures } from './report/write-figures.ts';
 import { runWorkloads } from './run-workloads.ts';
-import { chooseWorkloads } from './workloads/choose-workloads.ts';
+import { chooseWorkloads, keepRunnable } from './workloads/choose-workloads.ts';
 import { workloads } from './workloads/workloads.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -44,7 +44,7 @@ async function main(options: Options): Promise<number> {
     process.stderr.write(`${((performance.now() - beganAtMs) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
   };
   if (options.against !== undefined) return compare(options.against, options, print);
-  const chosen = chooseWorkloads(workloads, options);
+  const chosen = await keepRunnable(chooseWorkloads(workloads, options), options, print);
   await ensureDebianPackages(['wrk']);
   return report(await runWorkloads(chosen, options, print), options);
 }

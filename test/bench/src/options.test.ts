@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fewestRounds } from './against/judge.ts';
 import { parseOptions } from './options.ts';
-import { chooseWorkloads } from './workloads/choose-workloads.ts';
+import { chooseWorkloads, keepRunnable } from './workloads/choose-workloads.ts';
 import { workloads } from './workloads/workloads.ts';
 
 const namesFor = (only: string[], isFull: boolean) =>
@@ -35,6 +35,16 @@ test('a quick run skips slow workloads, unless they are named', () => {
   assert.deepEqual(namesFor(['cold-200', 'start'], false), ['start', 'cold-200']);
   assert.deepEqual(namesFor(['striping'], false), ['striping-each', 'striping-sum', 'striping-three']);
   assert.throws(() => namesFor(['none'], false), /no workload "none"/);
+});
+
+test('a workload that this machine cannot run is skipped with the reason, and is an error if it is named', async () => {
+  const [able, ...others] = workloads;
+  const unable = { ...others[0]!, name: 'unable', check: () => Promise.reject(new Error('Run as root.')) };
+  const printed: string[] = [];
+  const keep = (only: string[]) => keepRunnable([able!, unable], { only }, (text) => void printed.push(text));
+  assert.deepEqual(await keep([]), [able]);
+  assert.deepEqual(printed, ['skipping a workload: unable cannot run here: Run as root.']);
+  await assert.rejects(keep(['unable']), /^Error: unable cannot run here: Run as root\.$/);
 });
 
 test('no two workloads have the same name', () => {

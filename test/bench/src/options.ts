@@ -21,9 +21,9 @@ export interface Options {
 export const help = `npm run bench -- [options]: compare Cistern with other caches in one run
 npm run bench -- --against <commit> [options]: compare the work tree with another commit
 
-  --full          also large and cold transfers, a cluster and S3: up to 100 minutes instead of 5
+  --full          also large and cold transfers, a cluster and S3: up to 100 minutes instead of 6
   --only <name>   one workload (or several: a,b, or repeat the option), of either mode; "cold" means all of "cold-"
-  --against <c>   Cistern of the work tree in turn with that of a commit: 15 minutes, with --full some hours
+  --against <c>   Cistern of the work tree in turn with that of a commit: 35 minutes, with --full some hours
   --rounds <n>    rounds of each workload; default 3, with --full 5 (3 for large transfers), with --against
                   ${fewestRounds}, the fewest that give a verdict
   --seconds <n>   duration of each load; default 1, with --full 5

@@ -35,7 +35,10 @@ async function packageState(name: string): Promise<string> {
     return (await run('dpkg-query', ['-W', '-f=${db:Status-Status}', name])).stdout;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new Error(`These tests need Debian's package ${name}, and this system has no dpkg.`, { cause: error });
+      throw new Error(
+        `These tests need Debian's package ${name}, and this system has no dpkg. Run them on Debian or Ubuntu, or in a container of it.`,
+        { cause: error },
+      );
     // dpkg-query exits with 1 for an unknown package.
     return 'unknown';
   }

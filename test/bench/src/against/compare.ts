@@ -6,7 +6,7 @@ import { ensureDebianPackages } from '@cistern/test-servers';
 import { openSite } from '../contenders/open-site.ts';
 import type { Options } from '../options.ts';
 import { describeMachine } from '../report/describe-machine.ts';
-import { chooseWorkloads } from '../workloads/choose-workloads.ts';
+import { chooseWorkloads, keepRunnable } from '../workloads/choose-workloads.ts';
 import { workloads } from '../workloads/workloads.ts';
 import { judgeWorkloads } from './judge-workloads.ts';
 import { measureTurns, ownKinds } from './measure-turns.ts';
@@ -19,7 +19,7 @@ const repository = resolve(import.meta.dirname, '../../../..');
 /** Prints figures and verdicts. Resolves to the exit code: 1 if a workload is slower or returned wrong bytes. */
 export async function compare(against: string, options: Options, print: (text: string) => void): Promise<number> {
   const { rounds, seconds, isFull, only, json } = options;
-  const chosen = chooseWorkloads(workloads, options);
+  const chosen = await keepRunnable(chooseWorkloads(workloads, options), options, print);
   const alien = chosen.filter((workload) => ownKinds(workload).length === 0).map(({ name }) => name);
   if (only.length > 0 && alien.length > 0)
     throw new Error(

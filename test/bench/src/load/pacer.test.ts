@@ -15,7 +15,6 @@ test('bursts of requests are due at a fixed rate, whether the last ones were lat
     [burst, 0, burst, 2 * burst],
   );
   assert.equal(pacer.isOver(900), true);
-  assert.equal(pacer.late(), 2 * burst);
 });
 
 test('the time of a request counts from when it was due', () => {
@@ -24,13 +23,10 @@ test('the time of a request counts from when it was due', () => {
   assert.equal(pacer.take(500), 350);
 });
 
-test('the part that is behind counts only due requests', () => {
-  const pacer = createPacer({ startMs: 0, seconds: 10, rate: 100 * burst });
-  assert.equal(pacer.behind(0), 1);
-  take(pacer, 0);
-  assert.equal(pacer.behind(0), 0);
-  assert.equal(pacer.behind(30), 0.75);
-  assert.equal(pacer.behind(1e6), 0.999);
+test('only requests that are taken much later than they were due are late', () => {
+  const pacer = createPacer({ startMs: 0, seconds: 1, rate: 4 * burst });
+  assert.deepEqual([take(pacer, 250), pacer.latePart()], [2 * burst, 0]);
+  assert.deepEqual([take(pacer, 751), pacer.latePart()], [2 * burst, 0.25]);
 });
 
 test('without a rate, requests are due until the time is over', () => {

@@ -5,10 +5,8 @@ export interface Pacer {
   take(nowMs: number): number | undefined;
   /** Whether all requests are taken. */
   isOver(nowMs: number): boolean;
-  /** Requests that were taken more than a millisecond after they were due. */
-  late(): number;
-  /** The part of the due requests that are not taken at `nowMs`. */
-  behind(nowMs: number): number;
+  /** The part of the requests that were taken more than a quarter of a second after they were due. */
+  latePart(): number;
 }
 
 export interface Pace {
@@ -18,7 +16,8 @@ export interface Pace {
   readonly rate?: number | undefined;
 }
 
-const lateMs = 1;
+/** A busy machine stops a process for shorter times now and then. */
+const lateMs = 250;
 /**
  * So many requests are due at the same time. Single ones would wake the server for each request, and the figures would
  * mostly show what a wake-up costs on this machine.
@@ -32,7 +31,7 @@ export function createPacer({ startMs, seconds, rate }: Pace): Pacer {
   const endMs = startMs + seconds * 1000;
   if (rate === undefined) {
     const isOver = (nowMs: number) => nowMs >= endMs;
-    return { take: (nowMs) => (isOver(nowMs) ? undefined : nowMs), isOver, late: () => 0, behind: () => 0 };
+    return { take: (nowMs) => (isOver(nowMs) ? undefined : nowMs), isOver, latePart: () => 0 };
   }
   const all = Math.round(rate * seconds);
   let [taken, late] = [0, 0];
@@ -46,7 +45,6 @@ export function createPacer({ startMs, seconds, rate }: Pace): Pacer {
       return due;
     },
     isOver: () => taken === all,
-    late: () => late,
-    behind: (nowMs) => 1 - taken / Math.min(all, bursts(((nowMs - startMs) * rate) / 1000) + burst),
+    latePart: () => late / all,
   };
 }

@@ -13,13 +13,8 @@ export interface SocketLoad extends Omit<Load, 'paths'>, Expected {
   readonly rate?: number | undefined;
 }
 
-export interface SocketLoadResult extends LoadResult {
-  /** Requests that were sent more than a millisecond after they were due. */
-  readonly late: number;
-}
-
-/** The largest part of due requests that may be unsent at the end. */
-const mostBehind = 0.03;
+/** The largest part of requests that may be late. */
+const mostLate = 0.03;
 /** Time for responses after the end. */
 const patienceMs = 10_000;
 
@@ -27,7 +22,7 @@ const patienceMs = 10_000;
  * Measures the time of a response from when its request was due. Rejects if any response is wrong, or if the load falls
  * behind its rate.
  */
-export async function runSocketLoad(load: SocketLoad, clock = () => performance.now()): Promise<SocketLoadResult> {
+export async function runSocketLoad(load: SocketLoad, clock = () => performance.now()): Promise<LoadResult> {
   const tookMs: number[] = [];
   const idle: ((dueMs: number) => void)[] = [];
   const connections: LoadConnection[] = [];
@@ -56,21 +51,18 @@ export async function runSocketLoad(load: SocketLoad, clock = () => performance.
     const endMs = startMs + load.seconds * 1000;
     const pacer = createPacer({ ...load, startMs });
     let nowMs = startMs;
-    for (let isPast = false; !pacer.isOver(nowMs) || idle.length < load.connections; nowMs = clock()) {
+    for (; !pacer.isOver(nowMs) || idle.length < load.connections; nowMs = clock()) {
       if (failure !== undefined) throw failure;
       for (let due; idle.length > 0 && (due = pacer.take(nowMs)) !== undefined;) idle.shift()?.(due);
-      if (nowMs >= endMs && !isPast) {
-        isPast = true;
-        const behind = pacer.behind(nowMs);
-        if (behind > mostBehind) throw new Error(`fell behind the rate: ${(behind * 100).toFixed(0)} % were not sent`);
-      }
       if (nowMs > endMs + patienceMs) throw new Error('did not answer all requests');
       await nextTurn();
     }
+    const late = pacer.latePart();
+    if (late > mostLate) throw new Error(`fell behind the rate: ${(late * 100).toFixed(0)} % of requests were late`);
     const bytes = connections.reduce((sum, connection) => sum + connection.bytes(), 0);
     const seconds = (nowMs - startMs) / 1000;
     tookMs.sort((a, b) => a - b);
-    return { requests: tookMs.length, bytes, seconds, p99Ms: percentile(tookMs, 0.99), late: pacer.late() };
+    return { requests: tookMs.length, bytes, seconds, p99Ms: percentile(tookMs, 0.99) };
   } finally {
     for (const connection of connections) connection.close();
   }

@@ -1,12 +1,13 @@
 // Runs `runSocketLoad` in a process of its own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { SocketLoad, SocketLoadResult } from './run-socket-load.ts';
+import type { SocketLoad } from './run-socket-load.ts';
+import type { LoadResult } from './wrk.ts';
 
-export type SocketLoadAnswer = SocketLoadResult | { readonly error: string };
+export type SocketLoadAnswer = LoadResult | { readonly error: string };
 
 /** Rejects like `runSocketLoad`. */
-export async function socketLoad(load: SocketLoad): Promise<SocketLoadResult> {
+export async function socketLoad(load: SocketLoad): Promise<LoadResult> {
   const program = new URL('socket-load-process.ts', import.meta.url);
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = once(child, 'exit').then((): never => {

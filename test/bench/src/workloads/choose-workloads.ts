@@ -21,3 +21,23 @@ export function chooseWorkloads(all: readonly Workload[], { only, isFull }: Choi
 function isMeant(name: string, wanted: string): boolean {
   return name === wanted || name.startsWith(`${wanted}-`);
 }
+
+/** Leaves out workloads that this machine cannot run, and prints why. Rejects if the user has named them. */
+export async function keepRunnable(
+  chosen: readonly Workload[],
+  { only }: Pick<Choice, 'only'>,
+  print: (text: string) => void,
+): Promise<Workload[]> {
+  const kept: Workload[] = [];
+  for (const workload of chosen) {
+    try {
+      await workload.check?.();
+      kept.push(workload);
+    } catch (error) {
+      const text = `${workload.name} cannot run here: ${error instanceof Error ? error.message : String(error)}`;
+      if (only.length > 0) throw new Error(text, { cause: error });
+      print(`skipping a workload: ${text}`);
+    }
+  }
+  return kept;
+}

@@ -3,7 +3,7 @@
 // the load.
 import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
-import { limitCpu } from '../load/limit-cpu.ts';
+import { checkCpuLimits, limitCpu } from '../load/limit-cpu.ts';
 import { watchCpu } from '../load/process-figures.ts';
 import { type LoadResult, wrk } from '../load/wrk.ts';
 import { warmUp } from './warm-up.ts';
@@ -36,6 +36,7 @@ function frontendsOf({ name, cores, counts }: Fleet): Workload {
     mode: 'full',
     contenders: [...kinds.keys()],
     mostRounds: 3,
+    check: checkCpuLimits,
     run: (run) => loadFrontends(run, kinds.get(run.kind)!, cores),
   };
 }

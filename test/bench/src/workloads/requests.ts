@@ -124,7 +124,6 @@ function rateOf(kind: Kind): Workload {
         ...costs,
         { name: 'p99 ms', value: result.p99Ms, better: 'lower' },
         { name: 'requests/s', value: result.requests / result.seconds, better: 'higher' },
-        { name: 'late %', value: (result.late / result.requests) * 100, better: 'lower' },
       ];
     },
   };
@@ -156,7 +155,7 @@ function compile({ pids, allocatedBytes }: Contender, send: () => Promise<LoadRe
   return settle(measureCost, allocatedBytes !== undefined);
 }
 
-async function measureCosts<Result extends LoadResult>(contender: Contender, send: () => Promise<Result>) {
+async function measureCosts(contender: Contender, send: () => Promise<LoadResult>) {
   const [cpu, allocations] = [watchCpu(contender.pids), await watchAllocations(contender)];
   const result = await send();
   const [cpuSeconds, bytes] = [cpu.soFar(), await allocations.soFar()];

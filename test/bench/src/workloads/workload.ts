@@ -41,6 +41,8 @@ export interface Workload {
   readonly contenders: readonly ContenderKind[];
   /** The maximum number of rounds, for slow transfers. Default: as many as the run has. */
   readonly mostRounds?: number;
+  /** Rejects, with the mend, if this machine cannot run the workload. Default: every machine can. */
+  readonly check?: () => Promise<void>;
   /** Returns the figures in a fixed order. Rejects if the contender returns errors or wrong bytes. */
   run(run: Run): Promise<readonly Figure[]>;
 }
