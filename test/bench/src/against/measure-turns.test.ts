@@ -102,3 +102,15 @@ test('a side with wrong responses is named and gets no verdict, and the other wo
   );
   assert.equal(log.filter((line) => line.startsWith('+')).length, log.filter((line) => line.startsWith('-')).length);
 });
+
+test('a figure that a contender does not have has no ratio, and the others decide', () => {
+  const turn = [
+    { name: 'requests/s', value: 100, better: 'higher' },
+    { name: 'KB allocated/request', value: Number.NaN, better: 'lower' },
+  ] as const;
+  const [workload, kind] = [{ name: 'load', title: 'The load' } as Workload, { title: 'Cistern' } as ContenderKind];
+  const rounds = Array.from({ length: 7 }, () => ({ old: turn, new: turn, again: turn }));
+  const verdicts = judgeWorkloads([{ workload, kind, rounds }]);
+  assert.equal(verdicts[0]?.outcome, 'no difference');
+  assert.match(verdictTables(verdicts), /\| KB allocated\/request \| – \| – \| – \| – \| no ratio \|/);
+});

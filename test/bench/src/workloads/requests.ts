@@ -83,6 +83,7 @@ export function requestsOf(kind: Kind): Workload {
     name,
     title: `${title}, ${connections} connections`,
     headline: 'requests/s',
+    alsoShown: ['CPU µs/request'],
     mode,
     contenders,
     async run(run) {
