@@ -6,14 +6,20 @@ export type EntryKind = 'blobs' | 'tags';
 
 /** Adds `entries` entries, one repository at a time. */
 export async function growIndex(index: CacheIndex, kind: EntryKind, entries: number): Promise<void> {
-  for (let first = 0; first < entries; first += entriesPerRepository) {
-    const numbers = Array.from(
-      { length: Math.min(entriesPerRepository, entries - first) },
-      (_, offset) => first + offset,
-    );
+  for (const numbers of repositories(entries))
     if (kind === 'blobs') await addBlobs(index, numbers);
     else await addTags(index, numbers);
-  }
+}
+
+/** Adds the links of `entries` blobs, whose records the index has. */
+export async function addLinks(index: CacheIndex, entries: number): Promise<void> {
+  for (const numbers of repositories(entries)) await index.links.put(repositoryOf(numbers[0]!), numbers.map(linkOf));
+}
+
+/** Yields the numbers of the entries of each repository. */
+function* repositories(entries: number): Generator<number[]> {
+  for (let first = 0; first < entries; first += entriesPerRepository)
+    yield Array.from({ length: Math.min(entriesPerRepository, entries - first) }, (_, offset) => first + offset);
 }
 
 async function addBlobs(index: CacheIndex, numbers: readonly number[]): Promise<void> {

@@ -14,6 +14,8 @@ export interface IndexKind extends ContenderKind {
   open(contender: Contender): Promise<CacheIndex>;
   /** Returns the memory of Redis or the size of the SQLite file, while no index is open. */
   usedBytes(contender: Contender): Promise<number>;
+  /** Returns the number of commands that Redis has run, including those inside scripts. */
+  commands?(contender: Contender): Promise<number>;
 }
 
 const servers = new WeakMap<Contender, Redis>();
@@ -23,7 +25,8 @@ export const inRedis: IndexKind = {
   name: 'redis',
   title: 'Index in Redis',
   async start(_site: Site) {
-    const redis = await startRedis();
+    // Only memory is measured, so nothing is written to the disk.
+    const redis = await startRedis({ directives: ['appendonly no'] });
     const contender = { url: redis.url, pids: [], close: () => redis.close() };
     servers.set(contender, redis);
     return contender;
@@ -40,6 +43,10 @@ export const inRedis: IndexKind = {
   async usedBytes(contender) {
     const info = await servers.get(contender)?.command('INFO', 'memory');
     return Number(/^used_memory:(\d+)/m.exec(info ?? '')?.[1]);
+  },
+  async commands(contender) {
+    const info = (await servers.get(contender)?.command('INFO', 'commandstats')) ?? '';
+    return info.matchAll(/:calls=(\d+)/g).reduce((sum, [, calls]) => sum + Number(calls), 0);
   },
 };
 

@@ -7,6 +7,9 @@ import { type Digest, mediaTypes, parseRepositoryName, parseTag } from '@cistern
 /** So many that Redis does not store the links or tags of a repository in its format for small tables. */
 export const entriesPerRepository = 250;
 
+/** A store lists its blobs by the first two digits of their digests. */
+const shards = 256;
+
 const startMs = 1_760_000_000_000;
 const layer = 'application/vnd.oci.image.layer.v1.tar+gzip';
 
@@ -19,6 +22,11 @@ export function blobOf(number: number): BlobRecord {
   const digest = digestFor('blob', number);
   const [storedAtMs, lastPulledAtMs] = [startMs + number, startMs + number + 86_400_000];
   return { schema: 1, digest, size: sizeOf(number), state: 'present', verified: true, storedAtMs, lastPulledAtMs };
+}
+
+/** Yields the numbers below `entries` of the blobs that the store lists for `shard`, two hexadecimal digits. */
+export function* numbersOfShard(shard: string, entries: number): Generator<number> {
+  for (let number = Number.parseInt(shard, 16); number < entries; number += shards) yield number;
 }
 
 export function linkOf(number: number): Link {
@@ -51,8 +59,10 @@ export function manifestOf(number: number): ManifestRecord {
   return { schema: 1, digest, mediaType, size, storedAtMs: firstSeenAtMs };
 }
 
+/** The first two digits count, so that the blobs of a shard are known without a search. */
 function digestFor(kind: string, number: number): Digest {
-  return `sha256:${createHash('sha256').update(`${kind} ${number}`).digest('hex')}` as Digest;
+  const hash = createHash('sha256').update(`${kind} ${number}`).digest('hex');
+  return `sha256:${(number % shards).toString(16).padStart(2, '0')}${hash.slice(2)}` as Digest;
 }
 
 function sizeOf(number: number): number {

@@ -6,6 +6,7 @@ import { coldClient } from './cold-client.ts';
 import { coldHerds } from './cold-herds.ts';
 import { frontends } from './frontends.ts';
 import { indexGrowth } from './index-growth.ts';
+import { indexLarge } from './index-large.ts';
 import { readBack } from './read-back.ts';
 import { realClient } from './real-client.ts';
 import { requests } from './requests.ts';
@@ -34,4 +35,5 @@ export const workloads: readonly Workload[] = [
   clients,
   ...frontends,
   indexGrowth,
+  indexLarge,
 ];
