@@ -1,4 +1,5 @@
 // Counts the commands that Redis runs. Commands inside scripts count, too.
+// real-time: rates of commands are counted while time passes
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisProcess } from '@cistern/test-servers';
 

@@ -31,18 +31,18 @@ const laterMs = 6_000;
 const announcements = 1_000;
 const replayed = { connections: 150, count: 200_000 };
 
-test('the commands of 100 frontends and 50 workers are those of the formula', async (t) => {
+test('the commands of 100 frontends and 50 workers are those of the formula', async (whole) => {
   const redis = await startRedis();
-  t.after(() => redis.close());
+  whole.after(() => redis.close());
   const hub = await startFakeUpstream();
-  t.after(() => hub.close());
+  whole.after(() => hub.close());
   const all = Array.from({ length: size.frontends }, (_, seed) => {
     const repository = `library/app-${seed}`;
     const { layers } = hub.addImage(repository, { tag: '1.2.3', seed, layers: [{ size: 2_000, seed }] });
     return { tag: `/v2/${repository}/manifests/1.2.3`, blob: `/v2/${repository}/blobs/${layers[0]!.digest}` };
   });
-  const urls = await startNodes(t, { ...size, redis: [`${redis.host}:${redis.port}`], upstream: hub.url });
-  const { index, seen } = await observeChanges(t, redis);
+  const urls = await startNodes(whole, { ...size, redis: [`${redis.host}:${redis.port}`], upstream: hub.url });
+  const { index, seen } = await observeChanges(whole, redis);
   await delay(settleMs);
   const count = async (t: TestContext, work: () => Promise<void>) => {
     const counted = await countCommands([redis], work);
@@ -55,14 +55,14 @@ test('the commands of 100 frontends and 50 workers are those of the formula', as
   };
 
   let idleCpuShare = 0;
-  await t.test('idle', async (t) => {
+  await whole.test('idle', async (t) => {
     const counted = await count(t, () => delay(idleSeconds * 1000));
     idleCpuShare = counted.cpuSeconds / counted.seconds;
     assertNear(t, 'commands a second', counted.commands / counted.seconds, idleCommands(size), 0.05);
   });
 
   for (const kind of kinds)
-    await t.test(`a ${kind} that no node has`, async (t) => {
+    await whole.test(`a ${kind} that no node has`, async (t) => {
       const announced = seen.announcements;
       const counted = await count(t, async () => {
         for (const [at, image] of all.entries()) await pull(urls[at]! + image[kind]);
@@ -80,7 +80,7 @@ test('the commands of 100 frontends and 50 workers are those of the formula', as
     ['later', perPull],
   ] as const)
     for (const kind of kinds)
-      await t.test(`the ${when} pull of a ${kind} by each frontend`, async (t) => {
+      await whole.test(`the ${when} pull of a ${kind} by each frontend`, async (t) => {
         if (when === 'later') await delay(laterMs);
         const counted = await count(t, async () => {
           requests = await recordRequests(redis, () => pullEverywhere(kind));
@@ -89,12 +89,12 @@ test('the commands of 100 frontends and 50 workers are those of the formula', as
         assertNear(t, 'commands', ofPulls(counted, kind) / few / size.frontends, reads + writes, tolerances[kind]);
       });
 
-  await t.test('as many pulls as Redis can run', async (t) => {
+  await whole.test('as many pulls as Redis can run', async (t) => {
     const { commands } = await count(t, () => replayRequests(redis, requests, replayed));
     assert.ok(commands > replayed.count);
   });
 
-  await t.test('announcements reach frontends alone', async (t) => {
+  await whole.test('announcements reach frontends alone', async (t) => {
     const counted = await count(t, async () => {
       const before = seen.announcements;
       for (let at = 0; at < announcements; at += 1) await index.pubsub.publish(changesTopic, `tag ${at}`);

@@ -14,7 +14,7 @@ export interface NodesOptions {
   readonly workers: number;
   /** The addresses of Redis, as `host:port`. Several are a Redis Cluster. */
   readonly redis: readonly string[];
-  /** The address of the only upstream. Default: the upstreams of the defaults, which nobody contacts. */
+  /** The address of the only upstream. Default: the upstreams of the defaults, which no test contacts. */
   readonly upstream?: string;
 }
 

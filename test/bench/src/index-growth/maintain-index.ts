@@ -1,5 +1,5 @@
-// Rebuilds an index from a listing, and evicts its least recent blobs, with the code of workers.
-// real-time: a benchmark measures how long a rebuild and an eviction take
+// Rebuilds an index from a listing, lists a shard and evicts the least recent blobs, with the code of workers.
+// real-time: a benchmark measures how long this takes
 import type { CacheIndex } from '@cistern/index';
 import { rebuildIndex, startEvictor } from '@cistern/maintenance';
 import { createLogger, createMetrics } from '@cistern/telemetry';
@@ -22,6 +22,13 @@ export async function rebuildFromListing(index: CacheIndex, entries: number): Pr
   });
   if (!isComplete || blobsAdded !== entries) throw new Error(`the rebuild added ${blobsAdded} of ${entries} blobs`);
   return (entries * 1000) / (performance.now() - startedAtMs);
+}
+
+/** Reads the records of one of 256 shards, as the scrub does. Resolves to the number of blobs per second. */
+export async function listShard(index: CacheIndex): Promise<number> {
+  const startedAtMs = performance.now();
+  const { length } = await index.blobs.ofShard('00');
+  return (length * 1000) / (performance.now() - startedAtMs);
 }
 
 /** Evicts `victims` blobs of a complete index. Resolves to the number of blobs per second. */
