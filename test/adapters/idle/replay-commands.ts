@@ -18,7 +18,7 @@ export async function recordRequests({ port }: Redis, work: () => Promise<unknow
   return Buffer.concat(chunks).toString('latin1').split('\n').flatMap(toRequest);
 }
 
-/** Leaves out what scripts run, and what waits or changes the connection. */
+/** Leaves out commands inside scripts, and commands that wait or change the connection. */
 function toRequest(line: string): Buffer[] {
   const [, source = 'lua', text = ''] = /^[\d.]+ \[\d+ (\S+)\] (.*)$/.exec(line) ?? [];
   if (source === 'lua') return [];
