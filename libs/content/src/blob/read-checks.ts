@@ -22,7 +22,6 @@ type StoredObject = Pick<BlobRecord, 'digest' | 'storedAtMs'>;
 export type ReadChecks = ReturnType<typeof createReadChecks>;
 
 const rightForMs = 86_400_000;
-const justNowMs = 60_000;
 /**
  * The most verified blobs that are remembered. Each takes about 150 bytes. If there are more blobs, some are checked again
  * before a day has passed.
@@ -43,10 +42,10 @@ export function createReadChecks({ now }: { readonly now: () => number }) {
   return {
     /** Returns whether this node has not verified the object within a day. */
     isDue: ({ digest, storedAtMs }: StoredObject): boolean => right.get(digest)?.storedAtMs !== storedAtMs,
-    /** Returns whether this node has verified the object within the last minute. */
-    isJustRight({ digest, storedAtMs }: StoredObject): boolean {
+    /** Returns whether this node has verified the object within the last `withinMs` milliseconds. */
+    isJustRight({ digest, storedAtMs }: StoredObject, withinMs: number): boolean {
       const found = right.get(digest);
-      return found?.storedAtMs === storedAtMs && now() - found.atMs <= justNowMs;
+      return found?.storedAtMs === storedAtMs && now() - found.atMs <= withinMs;
     },
     noteRight({ digest, storedAtMs }: StoredObject): void {
       right.set(digest, { storedAtMs, atMs: now() });

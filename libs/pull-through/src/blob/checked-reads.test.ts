@@ -71,7 +71,7 @@ for (const store of ['memory', 'fs'] as const)
     });
 
 test('a read from the middle of a segment is checked from the start of the segment', async (t) => {
-  const { read, restartFrontend, blobs, digest } = await start(t, 'memory');
+  const { read, restartFrontend, blobs, clock, digest } = await start(t, 'memory');
   for (const [from, isInOnePiece] of [
     [550_000, false],
     [700_000, true],
@@ -79,6 +79,7 @@ test('a read from the middle of a segment is checked from the start of the segme
     const frontend = restartFrontend();
     assert.ok((await read(frontend, 'a')).equals(bytes));
     await putBytes(blobs, digest, flipped(540_000));
+    clock.nowMs += 10_001;
     const blob = await frontend.openBlob({ ...library, digest, intent: 'whole', client: 'a' });
     const reading = blob.read({ start: from, end: size - 1 }).then(collect);
     // No byte of the wrong segment was sent, so the rest can come from a fill.
@@ -86,6 +87,18 @@ test('a read from the middle of a segment is checked from the start of the segme
     else await assert.rejects(reading, (error) => isCacheError(error, 'content-mismatch'));
     assert.ok((await read(frontend, 'a')).equals(bytes));
   }
+});
+
+test('a read that a client repeats is checked, unless the blob was checked within ten seconds', async (t) => {
+  const { read, restartFrontend, blobs, clock, digest } = await start(t, 'memory');
+  const frontend = restartFrontend();
+  assert.ok((await read(frontend, 'a')).equals(bytes), 'the first read of a blob is checked');
+  const wrong = flipped(540_000);
+  await putBytes(blobs, digest, wrong);
+  clock.nowMs += 10_000;
+  assert.ok((await read(frontend, 'a')).equals(wrong));
+  clock.nowMs += 1;
+  await assert.rejects(read(frontend, 'a'), (error) => isCacheError(error, 'content-mismatch'));
 });
 
 test('a wrong checksum table fails one read, and is computed again', async (t) => {

@@ -43,6 +43,14 @@ export interface OpenBlobDeps extends BlobSourceDeps, RepositoryLinksDeps {
  */
 const smallRangeBytes = 4 * 1024 * 1024;
 
+/**
+ * A repeated read is not checked if the blob was checked this shortly before. Many clients may share one address, and each check
+ * costs as much CPU as half of the read.
+ */
+const checkedAgainMs = 10_000;
+/** A repeated read gets a URL of the store only if this node checked the blob this shortly before. */
+const locatedMs = 60_000;
+
 export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promise<OpenedBlob> {
   const { target, digest, intent, client, signal } = request;
   // Both run at the same time. Otherwise a request for a blob that is not cached would wait for the store twice.
@@ -55,9 +63,10 @@ export async function openBlob(deps: OpenBlobDeps, request: BlobRequest): Promis
     await confirm(deps, request, link);
     await deps.index.blobs.touch(digest, deps.now());
     const isRepeated = intent === 'whole' && noteWholeRead(deps, client, digest);
-    const checked = intent === 'whole' && (isRepeated || deps.readChecks.isDue(stored));
+    const isDoubted = isRepeated && !deps.readChecks.isJustRight(stored, checkedAgainMs);
+    const checked = intent === 'whole' && (isDoubted || deps.readChecks.isDue(stored));
     const { size } = stored;
-    const locatable = stored.verified && (!isRepeated || deps.readChecks.isJustRight(stored));
+    const locatable = stored.verified && (!isRepeated || deps.readChecks.isJustRight(stored, locatedMs));
     return opened(deps, request, { source: link ?? target, size, cache: 'HIT', checked, locatable });
   }
   if (intent === 'whole') {

@@ -9,7 +9,7 @@ import { startOneCistern } from './start-one-cistern.ts';
 export const cistern: ContenderKind = {
   name: 'cistern',
   title: 'Cistern, one process',
-  start: (site) => startOneCistern(site),
+  start: (site) => startOneCistern(site, { config: { log: { formatter: 'json' } } }),
 };
 
 export const dockerRegistry: ContenderKind = {
