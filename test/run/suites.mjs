@@ -33,7 +33,13 @@ export const suites = [
   },
   { name: 'simulation', group: 'default', paths: ['test/simulation/src/explore'] },
   // These tests wait for servers most of their time.
-  { name: 'contract', group: 'default', paths: ['test/adapters'], concurrency: 4 * processors },
+  {
+    name: 'contract',
+    group: 'default',
+    paths: ['test/adapters'],
+    without: ['test/adapters/many'],
+    concurrency: 4 * processors,
+  },
   { name: 'smoke', group: 'default', paths: ['test/clients/smoke'] },
 
   {
@@ -55,7 +61,7 @@ export const suites = [
 
   ...[
     { name: 'clients', paths: ['test/clients'], without: ['test/clients/smoke'] },
-    { name: 'long', paths: ['test/cluster/long'] },
+    { name: 'long', paths: ['test/cluster/long', 'test/adapters/many'] },
     // The limit covers 100 GB on two processors, with a reserve of one half.
     { name: 'big', paths: ['test/cluster/big'], timeoutMs: 300 * minute },
     { name: 'console', paths: ['test/product/console'] },

@@ -7,11 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startFakeUpstream } from '@cistern/fake-upstream';
 import { openRedisIndex, type RedisIndex } from '@cistern/index/redis';
 import { commandTimeoutMs, startRedis, type Redis } from '@cistern/test-servers';
-import { type Counted, countCommands, describeCommands } from './count-commands.ts';
+import { type Counted, countCommands, describeCommands } from '../idle/count-commands.ts';
 import { idleCommands, perFetch, perFirstPull, perFlush, perPull, perReport } from './expected-commands.ts';
 import { until } from '../until.ts';
 import { recordRequests, replayRequests } from './replay-commands.ts';
-import { startNodes } from './start-nodes.ts';
+import { startNodes } from '../idle/start-nodes.ts';
 
 const size = { frontends: 100, workers: 50 };
 /** The topic of announcements of changed records, which frontends read. */
