@@ -138,7 +138,7 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
   addV2Routes(app, pulls);
   // A trace begins in a hook of Fastify.
   if (options.tracing === undefined)
-    answerFromMemory(app, { ...pulls, headers, trustedProxies, requestId, report, now: options.now });
+    answerFromMemory(app, { ...pulls, headers, trustedProxies, proxyProtocol, requestId, report, now: options.now });
   const { tokenServer = () => undefined } = options;
   addTokenRoutes(app, { ...options, callerTokens, tokenServer, isUnlimited });
   if (options.webhooks !== undefined) addWebhookRoutes(app, { ...options.webhooks, metrics: options.metrics });

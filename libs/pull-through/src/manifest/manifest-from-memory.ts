@@ -26,14 +26,15 @@ export function manifestFromMemory(
   const { target, maxAgeMs } = request;
   const { upstream, repository } = target;
   const record = deps.index.tags.fromMemory({ upstream, repository, tag: reference.tag });
-  if (record === undefined) return undefined;
+  // A warning is rare, and a response from memory has none.
+  if (record === undefined || record.warning !== undefined) return undefined;
   const nowMs = deps.now();
   if (freshnessOf(record, deps.policyOf(upstream, reference.tag), { nowMs, maxAgeMs }) !== 'fresh') return undefined;
-  const { digest, mediaType, size, warning } = record;
+  const { digest, mediaType, size } = record;
   // An adopted tag has no media type, so the manifest must be in memory.
   if (want === 'bytes' || mediaType === '') return heldFromMemory(deps, request, want, digest, record);
   deps.pullTally.pulled(digest, record);
-  return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', warning, mediaType, size };
+  return { digest, ageMs: ageOf(record, nowMs), cache: 'HIT', mediaType, size };
 }
 
 /** `tag` is the record of the requested tag. It is unset for a request by digest. */
@@ -52,7 +53,7 @@ function heldFromMemory(
   if (want === 'bytes' && tag === undefined && link.platform !== undefined) pullTally.pulledPlatform(link);
   const { mediaType, bytes } = manifest;
   const ageMs = tag && ageOf(tag, now());
-  return { digest, ageMs, cache: 'HIT', warning: tag?.warning, mediaType, size: bytes.length, bytes };
+  return { digest, ageMs, cache: 'HIT', mediaType, size: bytes.length, bytes };
 }
 
 /**

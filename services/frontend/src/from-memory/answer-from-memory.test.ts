@@ -156,3 +156,50 @@ test('a frontend that closes ends its connections after a response from memory',
   const closing = app.close();
   await Promise.all([closing, closed]);
 });
+
+test('a GET has the size of its bytes, even if the record of the tag has another one', async (t) => {
+  const pullThrough = createMemoryPullThrough({ manifests: [small], isInMemory: true });
+  const { manifestFromMemory } = pullThrough;
+  const lying: typeof manifestFromMemory = (request, want) => {
+    const found = manifestFromMemory(request, want);
+    return found && (want === 'facts' ? { ...found, size: 5, bytes: undefined } : found);
+  };
+  const { port } = await startFrontend(t, { pullThrough: { ...pullThrough, manifestFromMemory: lying } });
+  const { socket, received } = await openRawConnection(t, port);
+  socket.write(requestText(manifestPath).replace('GET', 'HEAD'));
+  await until(() => received().includes('\r\n\r\n'));
+  assert.match(received().toString(), /content-length: 5\r\n/);
+  const alone = await openRawConnection(t, port);
+  alone.socket.write(requestText(manifestPath));
+  await until(() => alone.received().includes(small));
+  assert.match(alone.received().toString(), /content-length: 19\r\n/);
+});
+
+test('a very long forwarded address is left to Fastify', async (t) => {
+  const { get } = await start(t, { trustedProxies: ['127.0.0.1'] });
+  assert.ok(!isFromMemory(await get(manifestPath, [`X-Forwarded-For: ${'203.0.113.9, '.repeat(40)}203.0.113.9`])));
+});
+
+test('behind the PROXY protocol a forwarded address is left to Fastify, which drops a forged one', async (t) => {
+  const { port, log } = await start(t, { trustedProxies: ['127.0.0.1'], proxyProtocol: true });
+  const { socket, received } = await openRawConnection(t, port);
+  socket.write(`PROXY UNKNOWN\r\n${requestText(manifestPath, ['X-Forwarded-For: 10.0.0.5'])}`);
+  await until(() => received().includes(small));
+  await until(() => log.length === 1);
+  assert.notEqual(log[0]?.['client'], '10.0.0.5');
+});
+
+test('configured headers that replace those of an answer apply', async (t) => {
+  const { get } = await start(t, { headers: { Connection: ['close'] } });
+  assert.match(await get(manifestPath), /connection: close\r\n/i);
+});
+
+test('a pipelined request behind a response from memory is dropped if the client disconnects', async (t) => {
+  const { port, metrics, pullThrough } = await start(t, {}, Buffer.alloc(32_000_000));
+  const { socket } = await openRawConnection(t, port, true);
+  socket.write(requestText(manifestPath) + requestText('/v2/library/nginx/tags/list').repeat(3));
+  await until(() => socket.bytesWritten > 0);
+  socket.destroy();
+  assert.deepEqual(pullThrough.calls, []);
+  assert.ok((await metrics.requestsInFlight.get()).values.every(({ value }) => value === 0));
+});

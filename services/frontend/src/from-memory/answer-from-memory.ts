@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { AuthorizedRepository } from '@cistern/pull-through';
 import { createRequestFacts } from '@cistern/telemetry';
 import type { FastifyInstance } from 'fastify';
+import { joinLine, leaveLine } from '../hooks/add-request-hooks.ts';
 import { millisecondsSince, type ReportRequest, type RequestFactsOptions } from '../hooks/request-facts.ts';
 import type { AnswerHeaders } from '../http/answer.ts';
 import type { V2Dependencies } from '../v2/v2-dependencies.ts';
@@ -27,14 +28,33 @@ export interface MemoryAnswersOptions extends Pick<V2Dependencies, Shared>, Pick
   /** The headers of every response. */
   readonly headers: AnswerHeaders;
   readonly trustedProxies: readonly string[];
+  readonly proxyProtocol: boolean;
   /** Returns the ID of a request with this `X-Request-Id`. */
   readonly requestId: (given: string | undefined) => string;
   readonly report: ReportRequest;
 }
 
-/** Must be called before the server listens. */
+const ownHeaders = new Set([
+  'accept-ranges',
+  'age',
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'docker-content-digest',
+  'etag',
+  'keep-alive',
+  'trailer',
+  'transfer-encoding',
+  'x-cache',
+  'x-cistern-upstream',
+  'x-request-id',
+]);
+
+/** Must be called before the server listens. Does nothing if `headers` replace headers that an answer has of its own. */
 export function answerFromMemory(app: FastifyInstance, options: MemoryAnswersOptions): void {
   const { server } = app;
+  if (Object.keys(options.headers).some((name) => ownHeaders.has(name))) return;
   const answers = createMemoryAnswers({ ...options, keepAliveMs: server.keepAliveTimeout });
   let isClosing = false;
   // Fastify ends the connections of a server that is closing.
@@ -64,7 +84,7 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       return pullThrough.manifestFromMemory({ target: repository, reference }, isHead ? 'facts' : 'bytes');
     if (digest === undefined || isHead) return undefined;
     const blob = pullThrough.blobFromMemory({ target: repository, digest, intent: 'whole' });
-    return blob && { ...blob, ageMs: undefined, mediaType: 'application/octet-stream', warning: undefined };
+    return blob && { ...blob, ageMs: undefined, mediaType: 'application/octet-stream' };
   }
 
   return (request: IncomingMessage, response: ServerResponse): boolean => {
@@ -80,6 +100,8 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
     const address = fields && addressOf(request, fields);
     if (fields === undefined || address === undefined || !options.isUnlimited(address.ip)) return false;
     if (address.isProxied && fields.forwardedHost !== undefined) return false;
+    // A listener that comes later removes this header if a PROXY header names no client.
+    if (options.proxyProtocol && fields.forwardedFor !== undefined) return false;
     const target = targetOf(url, fields.host);
     if (target === undefined) return false;
     const { upstream, repository } = target;
@@ -92,12 +114,15 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
     });
     if (decision.result !== 'allowed') return false;
     const content = find(target, decision.target, isHead);
-    if (content === undefined || content.warning !== undefined) return false;
+    if (content === undefined) return false;
 
     const { digest, mediaType, size, cache } = content;
-    if (target.head?.digest !== digest || target.head.mediaType !== mediaType) {
-      const text = heads.constantPart({ upstream, digest, mediaType, size, operation: target.operation });
-      target.head = { digest, mediaType, text };
+    // Only the bytes have the right size. A record has the size that the upstream reported.
+    const { head } = target;
+    let text = head?.text ?? '';
+    if (head?.digest !== digest || head.mediaType !== mediaType || head.size !== size) {
+      text = heads.constantPart({ upstream, digest, mediaType, size, operation: target.operation });
+      target.head = { digest, mediaType, size, text };
     }
     const id = requestId(fields.requestId);
     const facts = createRequestFacts({
@@ -115,7 +140,11 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       cache,
     });
     accepted.add(1);
+    const { socket } = request;
+    // Later requests of the connection wait for the end of this response.
+    const line = joinLine(socket, () => {});
     response.on('close', () => {
+      leaveLine(socket, line);
       facts.durationMs = millisecondsSince(startedAt);
       facts.aborted = !response.writableFinished;
       facts.status = 200;
@@ -125,7 +154,7 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       }
       report(facts);
     });
-    sendHead(response, heads.whole(target.head.text, id, content.ageMs), isHead ? undefined : content.bytes);
+    sendHead(response, heads.whole(text, id, content.ageMs), isHead ? undefined : content.bytes);
     return true;
   };
 }

@@ -15,8 +15,13 @@ export interface ClientAddress {
 }
 
 const maxAddresses = 10_000;
+/** Three or four addresses. A longer header is not remembered. */
+const maxForwarded = 200;
 
-/** Returns a function that finds the address, or `undefined` for a client without one, such as that of a Unix socket. */
+/**
+ * Returns a function that finds the address. It returns `undefined` for a client without one, such as that of a Unix socket, and
+ * for a very long `X-Forwarded-For`.
+ */
 export function createClientAddresses(trustedProxies: readonly string[]) {
   const trust = compile([...trustedProxies]);
   const hasProxies = trustedProxies.length > 0;
@@ -24,11 +29,13 @@ export function createClientAddresses(trustedProxies: readonly string[]) {
   return (request: IncomingMessage, { forwardedFor }: MemoryFields): ClientAddress | undefined => {
     const { remoteAddress } = request.socket;
     if (remoteAddress === undefined) return undefined;
-    const key = hasProxies && forwardedFor !== undefined ? `${remoteAddress} ${forwardedFor}` : remoteAddress;
+    const isProxied = hasProxies && trust(remoteAddress, 0);
+    const forwarded = isProxied ? forwardedFor : undefined;
+    if (forwarded !== undefined && forwarded.length > maxForwarded) return undefined;
+    const key = forwarded === undefined ? remoteAddress : `${remoteAddress} ${forwarded}`;
     const found = known.get(key);
     if (found !== undefined) return found;
-    const isProxied = hasProxies && trust(remoteAddress, 0);
-    const ip = (hasProxies ? all(request, trust).at(-1) : undefined) ?? remoteAddress;
+    const ip = (isProxied ? all(request, trust).at(-1) : undefined) ?? remoteAddress;
     const address = { ip, shown: plainAddress(ip), isProxied };
     known.set(key, address);
     return address;

@@ -12,11 +12,13 @@ export interface MemoryTarget extends ResolvedName {
   /** The reference as the log shows it. */
   readonly shownReference: string;
   /** The head of the latest response. */
-  head?: { readonly digest: Digest; readonly mediaType: string; readonly text: string };
+  head?: { readonly digest: Digest; readonly mediaType: string; readonly size: number; readonly text: string };
 }
 
-/** Each takes some 500 bytes. */
+/** Each takes some 500 bytes, and 1 KB at most. */
 const maxTargets = 10_000;
+/** A longer URL or host is not remembered. Names and references of images are shorter. */
+const [maxUrl, maxHost] = [600, 260];
 const notInMemory = Symbol('not in memory');
 
 /**
@@ -29,6 +31,7 @@ export function createMemoryTargets(upstreams: UpstreamTable, revision: () => un
   });
   let knownFor = revision();
   return (url: string, host: string | undefined): MemoryTarget | undefined => {
+    if (url.length > maxUrl || (host?.length ?? 0) > maxHost) return undefined;
     const current = revision();
     if (current !== knownFor) known.clear();
     knownFor = current;

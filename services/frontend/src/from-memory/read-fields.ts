@@ -30,7 +30,7 @@ const known = new Map<string, Field | 'other' | 'ignored'>(
   }),
 );
 /** Clients spell a name in few ways. A flood of others must not fill the memory. */
-const maxSpellings = 1000;
+const [maxSpellings, maxName] = [1000, 40];
 
 /** Returns `undefined` if the response depends on a field that is not in `MemoryFields`, or if one of them occurs twice. */
 export function readFields(rawHeaders: readonly string[]): MemoryFields | undefined {
@@ -80,6 +80,6 @@ function fieldOf(name: string): Field | 'other' | 'ignored' {
   const field = known.get(name);
   if (field !== undefined) return field;
   const found = known.get(name.toLowerCase()) ?? 'ignored';
-  if (known.size < maxSpellings) known.set(name, found);
+  if (known.size < maxSpellings && name.length <= maxName) known.set(name, found);
   return found;
 }

@@ -48,20 +48,29 @@ export function refuseUnknownPath(): never {
 const maxAhead = 32;
 const lines = new WeakMap<Socket, (() => void)[]>();
 
+/** Adds a request to the line of its connection. `begin` is called when the earlier requests have left the line. */
+export function joinLine(socket: Socket, begin: () => void): (() => void)[] {
+  let line = lines.get(socket);
+  if (line === undefined) lines.set(socket, (line = []));
+  line.push(begin);
+  return line;
+}
+
+/** Removes the first request of the line, and begins the next one. Called at the end of a response. */
+export function leaveLine(socket: Socket, line: (() => void)[]): void {
+  line.shift();
+  if (!socket.destroyed) line[0]?.();
+}
+
 /**
  * Processes pipelined requests of a connection one at a time (RFC 9112, 9.3.2). Node.js itself dispatches all of them
  * immediately, even thousands, each of which takes about 20 KiB. It also reports a disconnect only to the first of them. Calls
  * `begin` when all earlier requests of the connection are answered, usually immediately.
  */
 function takeTurns({ raw: { socket } }: FastifyRequest, reply: FastifyReply, begin: () => void): void {
-  let line = lines.get(socket);
-  if (line === undefined) lines.set(socket, (line = []));
-  line.push(begin);
+  const line = joinLine(socket, begin);
   if (line.length > 1 + maxAhead) return void socket.destroy();
-  reply.raw.on('close', () => {
-    line.shift();
-    if (!socket.destroyed) line[0]?.();
-  });
+  reply.raw.on('close', () => leaveLine(socket, line));
   if (line.length === 1) begin();
 }
 
