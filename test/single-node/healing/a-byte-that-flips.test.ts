@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { cacheOf, openCistern, openDirectory, openUpstream, seededBytes } from '../src/open-stage.ts';
 import { errorsOf, sendRequest } from '../src/send-request.ts';
@@ -92,6 +93,8 @@ test('readers detect damaged content, and it heals', async (t) => {
       const first = await sendRequest(url, { localAddress });
       assert.ok(first.complete && first.body.equals(damaged), 'not due');
     }
+    // real-time: for ten seconds after a check, the server does not check the blob again
+    await delay(10_500);
     const second = await sendRequest(url, { localAddress: '127.0.0.5' });
     assert.equal(second.complete, false);
     const third = await sendRequest(url, { localAddress: '127.0.0.5' });

@@ -1,6 +1,6 @@
 // Builds the status line and the headers of responses from memory as text. Most of it is the same in each response for the same
 // content, so only three headers are added per response.
-import { validateHeaderName, validateHeaderValue, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Digest } from '@cistern/oci';
 import { ageSeconds, type AnswerHeaders, validatorHeaders } from '../http/answer.ts';
 
@@ -51,6 +51,9 @@ export function sendHead(response: ServerResponse, head: string, body: Buffer | 
   (response as unknown as { _header: string })._header = head;
   response.end(body);
 }
+
+// An import of names from `node:http` would load the client behind `fetch`.
+const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
 
 function linesOf(headers: AnswerHeaders): string {
   const lines = Object.entries(headers).flatMap(([name, values]) => {
