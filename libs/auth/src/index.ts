@@ -1,4 +1,4 @@
-export { acceptAllClients, userName } from './authentication/authenticator.ts';
+export { acceptAllClients, followAuthenticator, userName } from './authentication/authenticator.ts';
 export type {
   Accepted,
   Authentication,

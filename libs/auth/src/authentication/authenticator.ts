@@ -94,3 +94,16 @@ const accepted = Object.freeze({ result: 'accepted', method: 'anonymous', identi
 export function acceptAllClients(): Authenticator {
   return { challenge: undefined, acceptedForAll: accepted, authenticate: async () => accepted };
 }
+
+/** Returns an authenticator that always does what the current one does. */
+export function followAuthenticator(current: () => Authenticator): Authenticator {
+  return {
+    authenticate: (request) => current().authenticate(request),
+    get acceptedForAll() {
+      return current().acceptedForAll;
+    },
+    get challenge() {
+      return current().challenge;
+    },
+  };
+}

@@ -2,7 +2,7 @@
 // which of the two has answered.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { acceptAllClients, createAuthorize } from '@cistern/auth';
+import { acceptAllClients, createAuthorize, followAuthenticator } from '@cistern/auth';
 import { digestOf } from '@cistern/oci';
 import { until } from '@cistern/runtime/testing';
 import { createUpstreamTable } from '@cistern/upstream';
@@ -103,15 +103,7 @@ test('a reload applies to the next request', async (t) => {
   const { get } = await start(t, {
     revision: () => revision,
     upstreams: { nameOf: (name) => table.nameOf(name), resolve: (name) => table.resolve(name) },
-    authenticator: {
-      authenticate: (request) => authenticator.authenticate(request),
-      get acceptedForAll() {
-        return authenticator.acceptedForAll;
-      },
-      get challenge() {
-        return authenticator.challenge;
-      },
-    },
+    authenticator: followAuthenticator(() => authenticator),
   });
   assert.match(await get(manifestPath), /x-cistern-upstream: docker\.io/);
   [revision, table] = [2, createUpstreamTable([{ name: 'ghcr.io', isDefault: true }])];

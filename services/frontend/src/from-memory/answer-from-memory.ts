@@ -6,7 +6,7 @@ import { createRequestFacts } from '@cistern/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { joinLine, leaveLine } from '../hooks/add-request-hooks.ts';
 import { millisecondsSince, type ReportRequest, type RequestFactsOptions } from '../hooks/request-facts.ts';
-import type { AnswerHeaders } from '../http/answer.ts';
+import { type AnswerHeaders, blobMediaType } from '../http/answer.ts';
 import type { V2Dependencies } from '../v2/v2-dependencies.ts';
 import { createClientAddresses } from './client-addresses.ts';
 import { createMemoryTargets, type MemoryTarget } from './memory-targets.ts';
@@ -84,7 +84,7 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       return pullThrough.manifestFromMemory({ target: repository, reference }, isHead ? 'facts' : 'bytes');
     if (digest === undefined || isHead) return undefined;
     const blob = pullThrough.blobFromMemory({ target: repository, digest, intent: 'whole' });
-    return blob && { ...blob, ageMs: undefined, mediaType: 'application/octet-stream' };
+    return blob && { ...blob, ageMs: undefined, mediaType: blobMediaType };
   }
 
   return (request: IncomingMessage, response: ServerResponse): boolean => {

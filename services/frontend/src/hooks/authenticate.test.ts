@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptAllClients, type Authentication, type Authenticator, type ClientLimits, unlimited } from '@cistern/auth';
+import {
+  acceptAllClients,
+  type Authentication,
+  type Authenticator,
+  type ClientLimits,
+  followAuthenticator,
+  unlimited,
+} from '@cistern/auth';
 import { CacheError } from '@cistern/errors';
 import { digestOf } from '@cistern/oci';
 import { createMemoryPullThrough } from '../testing/memory-pull-through.ts';
@@ -128,15 +135,7 @@ test('a client whom a reload no longer accepts gets nothing, although the reques
     pullThrough,
     limits,
     revision: () => revision,
-    authenticator: {
-      authenticate: (request) => authenticator.authenticate(request),
-      get acceptedForAll() {
-        return authenticator.acceptedForAll;
-      },
-      get challenge() {
-        return authenticator.challenge;
-      },
-    },
+    authenticator: followAuthenticator(() => authenticator),
   });
   const pulling = sendRequest(`${url}/v2/a/manifests/x`);
   await admitting.promise;

@@ -23,6 +23,9 @@ export function commonHeaders(configured: Readonly<Record<string, readonly strin
   return headers;
 }
 
+/** The media type of all blobs. Only a manifest contains the media type of a blob. */
+export const blobMediaType = 'application/octet-stream';
+
 /** Returns the headers that identify the content. A 304 response has them too. */
 export function validatorHeaders(digest: Digest): AnswerHeaders {
   return { 'docker-content-digest': digest, etag: entityTag(digest) };

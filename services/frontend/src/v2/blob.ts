@@ -5,14 +5,11 @@ import { type ByteRange, type Digest, formatContentRange, multipartByteranges } 
 import type { AuthorizedRepository, BlobRequest, BlobStream, OpenedBlob } from '@cistern/pull-through';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientSignal, waitForUpstream } from './wait-for-upstream.ts';
-import { type AnswerHeaders, setCacheResult, validatorHeaders } from '../http/answer.ts';
+import { type AnswerHeaders, blobMediaType, setCacheResult, validatorHeaders } from '../http/answer.ts';
 import { ifNoneMatch, hasRange, requestedRanges } from '../http/request-fields.ts';
 import { openMultipartStream } from './multipart-stream.ts';
 import { sendBlob } from './send-blob.ts';
 import type { V2Dependencies } from './v2-dependencies.ts';
-
-// The media type is constant, because only a manifest contains the media type of a blob.
-const contentType = 'application/octet-stream';
 
 /** Responds synchronously if the content is in memory. */
 export function answerBlob(
@@ -65,7 +62,7 @@ async function openAndSend(
 }
 
 function wholeHeaders(size: number): AnswerHeaders {
-  return { 'content-type': contentType, 'content-length': String(size), 'accept-ranges': 'bytes' };
+  return { 'content-type': blobMediaType, 'content-length': String(size), 'accept-ranges': 'bytes' };
 }
 
 /**
@@ -111,7 +108,7 @@ async function openBody(
 }
 
 async function openParts(blob: OpenedBlob, ranges: readonly ByteRange[], reply: FastifyReply): Promise<Body> {
-  const frame = multipartByteranges(ranges, blob.size, contentType, randomBytes(16).toString('hex'));
+  const frame = multipartByteranges(ranges, blob.size, blobMediaType, randomBytes(16).toString('hex'));
   const stream = await openMultipartStream(blob, frame);
   reply.code(206).headers({ 'content-type': frame.contentType, 'content-length': String(frame.contentLength) });
   return { stream, length: frame.contentLength };

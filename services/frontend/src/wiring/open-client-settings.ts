@@ -6,6 +6,7 @@ import {
   type ClientLimits,
   createAddressList,
   createAuthorize,
+  followAuthenticator,
   unlimited,
 } from '@cistern/auth';
 import type { NodeConfig, ReloadableConfig } from '@cistern/config';
@@ -47,15 +48,7 @@ export async function openClientSettings(
   const limits = await openLimits(config, parts, log, closers);
   const exceptions = live.derive((settings) => createAddressList(settings.limits.exceptNetworks));
   return {
-    authenticator: {
-      authenticate: (request) => access().authenticator.authenticate(request),
-      get acceptedForAll() {
-        return access().authenticator.acceptedForAll;
-      },
-      get challenge() {
-        return access().authenticator.challenge;
-      },
-    },
+    authenticator: followAuthenticator(() => access().authenticator),
     tokenServer: () => access().tokenServer,
     authorize: (caller, attempt) => authorize()(caller, attempt),
     upstreams: {
