@@ -47,7 +47,7 @@ const smallRangeBytes = 4 * 1024 * 1024;
  * A repeated read is not checked if the blob was checked this shortly before. Many clients may share one address, and each check
  * costs as much CPU as half of the read.
  */
-const checkedAgainMs = 10_000;
+const checkedAgainMs = 1000;
 /** A repeated read gets a URL of the store only if this node checked the blob this shortly before. */
 const locatedMs = 60_000;
 
