@@ -14,7 +14,6 @@ import { bytesOf, collect } from '@cistern/oci/testing';
 const library = repositoryOf('docker.io', 'library/nginx');
 const away = new CacheError('upstream-unreachable', 'The upstream is unavailable.');
 const minuteMs = 60_000;
-/** After this time a repeated read is checked again. */
 const checkedAgainMs = 1001;
 const large = bytesOf(3_000_000);
 
@@ -112,7 +111,7 @@ for (const store of ['memory', 'fs'] as const)
 test('a client gets wrong bytes with a clean end at most once, however often it retries', async (t) => {
   const { fill, flip, pull, clock } = await start(t);
   const digest = await fill(large);
-  assert.ok((await pull(digest, 'a')).equals(large));
+  await pull(digest, 'a');
   const damaged = await flip(digest);
   assert.ok((await pull(digest, 'b')).equals(damaged), 'not due');
   clock.nowMs += checkedAgainMs;
@@ -291,12 +290,11 @@ test('a blob that is damaged again after a correct read is fetched again immedia
   const { fill, flip, pull, clock, isRight, hub } = await start(t);
   const digest = await fill(large);
   for (let damages = 1; damages <= 3; damages += 1) {
+    clock.nowMs += checkedAgainMs;
     await flip(digest);
     await assert.rejects(pull(digest, 'a'), { kind: 'content-mismatch' });
     await until(() => isRight(digest));
-    clock.nowMs += checkedAgainMs;
     assert.ok((await pull(digest, 'a')).equals(large), 'from the store');
-    clock.nowMs += checkedAgainMs;
     assert.equal(hub.gets.length, 1 + damages);
   }
 });
