@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { loadConfig } from '@cistern/config';
 import { openDirectory, openStage } from '@cistern/single-node/open-stage';
 import { runCommand as runCistern } from '@cistern/cli/testing/start-command';
+import { until } from '@cistern/runtime/testing';
 import { parse } from 'yaml';
 import { buildManifests, type Container, type Manifest } from '../src/docs/build-manifests.ts';
 import { readPage, root } from '../src/docs/read-page.ts';
@@ -103,7 +104,8 @@ test('probes match the endpoints of a node, and Cistern knows all commands and v
     for (const probe of probes) {
       const { httpGet } = probe!;
       assert.equal(httpGet.port, 'health');
-      assert.equal((await fetch(cistern.metricsUrl + httpGet.path)).status, 200, httpGet.path);
+      // A node that has just started may not be ready yet, so kubelet tries again.
+      await until(async () => (await fetch(cistern.metricsUrl + httpGet.path)).status === 200);
     }
     const help = await runCistern([...container.args, '--help']);
     assert.match(help.stdout, new RegExp(`^Usage: cistern ${container.args[0]} `));

@@ -50,7 +50,10 @@ export async function beginDownload(url: string, options: RequestOptions = {}): 
   const to = { host: hostname, port, path: url.slice(origin.length) };
   const sent = request({ ...to, ...from, ...tls, method, headers, agent: false });
   sent.end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const [response] = (await once(sent, 'response').catch((error: Error) => {
+    error.message = `${method} ${url}: ${error.message}`;
+    throw error;
+  })) as [IncomingMessage];
   const { statusCode: status = 0 } = response;
   const chunks: Buffer[] = [];
   let size = 0;
