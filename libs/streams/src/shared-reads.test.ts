@@ -182,7 +182,7 @@ test('a source that fails also fails its readers after the received bytes, and t
   const started = startReads(bytes, { failAt: chunkBytes });
   const reader = started.attach();
   assert.equal((await reader.next())?.length, chunkBytes);
-  await assert.rejects(() => reader.next(), /the disk has failed/);
+  await assert.rejects(async () => reader.next(), /the disk has failed/);
   reader.close();
   await assert.rejects(() => collect(started.attach()), /the disk has failed/);
   assert.equal(started.opened.length, 2);
@@ -282,7 +282,7 @@ test('closing the last reader during a read closes the stream immediately, and r
   const next = reader.next();
   await until(() => started.pool.usedBytes > 0);
   reader.close();
-  await assert.rejects(next, /closed/);
+  await assert.rejects(async () => next, /closed/);
   assert.equal(started.reads.windows, 0);
   assert.equal(started.opened[0]!.closed, true);
   assert.ok(started.pool.usedBytes > 0, 'the read may still write to it');

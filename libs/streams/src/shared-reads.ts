@@ -12,10 +12,11 @@ export interface SharedReader {
   /** Resolves when `next` can return bytes immediately. Rejects if the source fails before the first byte. */
   ready(): Promise<void>;
   /**
-   * Resolves to the next bytes, and to `undefined` at the end. Before the last bytes of the blob, it compares every segment that
-   * this reader got with the verified blob. Rejects with `content-mismatch` if one differs.
+   * Returns the next bytes, or `undefined` at the end; a promise of them if they are not in memory. They are valid until the next
+   * call. Before the last bytes of the blob, it compares every segment that this reader got with the verified blob. Throws or
+   * rejects with `content-mismatch` if one differs.
    */
-  next(): Promise<Uint8Array | undefined>;
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   close(): void;
 }
 
@@ -149,14 +150,21 @@ class Reader implements Member {
     if (this.position < this.endExclusive) await this.#arrival();
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     this.#releaseHeld();
     if (this.#isClosed || this.position >= this.endExclusive) {
       this.close();
       return undefined;
     }
     if (this.#window?.has(this)) this.#window.advance();
-    const held = await this.#hold();
+    const chunk = this.#window?.has(this) ? this.#window.find(this.position) : undefined;
+    if (chunk === undefined || this.#isCompared(chunk)) return this.#hold().then((held) => this.#take(held));
+    this.#keep(chunk);
+    return this.#take(chunk);
+  }
+
+  /** Returns the bytes of a held chunk from the reader's position, and advances it. */
+  #take(held: Chunk): Uint8Array {
     const start = this.position - held.offset;
     const bytes = held.buffer.subarray(start, Math.min(held.length, this.endExclusive - held.offset));
     if (held.crc === undefined) this.#options.sums.passOver(bytes);
@@ -172,6 +180,13 @@ class Reader implements Member {
     this.#releaseHeld();
     this.#window?.leave(this);
     this.wake();
+  }
+
+  /** Protects the buffer of a chunk from reuse. */
+  #keep(chunk: Chunk): void {
+    this.#held = chunk;
+    this.#waitingSinceMs = undefined;
+    chunk.holders += 1;
   }
 
   #releaseHeld(): void {
@@ -217,9 +232,7 @@ class Reader implements Member {
   async #hold(): Promise<Chunk> {
     for (;;) {
       const held = await this.#arrival();
-      this.#held = held;
-      this.#waitingSinceMs = undefined;
-      held.holders += 1;
+      this.#keep(held);
       if (!this.#isCompared(held)) return held;
       try {
         this.#table = await held.table?.();

@@ -97,9 +97,14 @@ export class Window {
     return this.#members.has(member);
   }
 
+  /** Returns the chunk that contains `position`, or `undefined` if it is not in memory. */
+  find(position: number): Chunk | undefined {
+    return this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
+  }
+
   /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. Throws the error of the source. */
   chunkAt(position: number): Chunk | undefined {
-    const chunk = this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
+    const chunk = this.find(position);
     if (chunk === undefined && this.#failure !== undefined) throw this.#failure.error;
     return chunk;
   }

@@ -7,8 +7,13 @@ export function bytesOf(length: number, seed = 1): Buffer {
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
+interface Bytes {
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  close(): void;
+}
+
 /** Reads a stream to its end. */
-export async function collect(stream: { next(): Promise<Uint8Array | undefined>; close(): void }): Promise<Buffer> {
+export async function collect(stream: Bytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {
     for (;;) {

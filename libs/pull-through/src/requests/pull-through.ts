@@ -104,11 +104,11 @@ export interface OpenedBlob {
 export interface BlobStream {
   readonly cache: CacheResult;
   /**
-   * Resolves to the next bytes, or to `undefined` after the last. The chunk is shared, and valid only until the next call of
-   * `next` or `close`, so write all of it before that call. Rejects if the bytes are unavailable or fail verification. Then
-   * destroy the client's socket.
+   * Returns the next bytes, or `undefined` after the last. Returns a promise of them if they are not in memory. The chunk is
+   * shared, and valid only until the next call of `next` or `close`, so write all of it before that call. Throws or rejects if
+   * the bytes are unavailable or fail verification. Then destroy the client's socket.
    */
-  next(): Promise<Uint8Array | undefined>;
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   close(): void;
 }
 

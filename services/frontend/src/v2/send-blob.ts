@@ -71,7 +71,8 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
         fail(new CacheError('content-mismatch', `The content does not have the announced ${length} bytes.`));
         return;
       }
-      if (!started) start();
+      const isFirst = !started;
+      if (isFirst) start();
       if (chunk === undefined) {
         raw.setTimeout(silenceTimeoutMs);
         raw.end();
@@ -80,7 +81,9 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
       }
       left -= bytes;
       unflushed = bytes;
-      raw.write(chunk, onWritten);
+      // The first bytes share a write with the headers. After that, the response would only add work per chunk.
+      const output = isFirst ? raw : raw.socket;
+      output?.write(chunk, onWritten);
     };
     const onWritten = (error?: Error | null) => {
       if (error) return;
@@ -89,7 +92,13 @@ export function sendBlob(reply: FastifyReply, { stream, length, stallMs }: BlobB
       if (!ended) pull();
     };
     const pull = () => {
-      stream.next().then(onChunk).catch(fail);
+      try {
+        const next = stream.next();
+        if (next instanceof Promise) next.then(onChunk).catch(fail);
+        else onChunk(next);
+      } catch (error) {
+        fail(error);
+      }
     };
 
     raw.once('close', onClose);
