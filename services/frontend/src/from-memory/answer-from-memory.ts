@@ -51,6 +51,9 @@ const ownHeaders = new Set([
   'x-request-id',
 ]);
 
+/** A body of at most this many bytes is kept as text. Larger ones are not cheaper as text. */
+const maxText = 2048;
+
 /** Must be called before the server listens. Does nothing if `headers` replace headers that an answer has of its own. */
 export function answerFromMemory(app: FastifyInstance, options: MemoryAnswersOptions): void {
   const { server } = app;
@@ -118,11 +121,11 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
 
     const { digest, mediaType, size, cache } = content;
     // Only the bytes have the right size. A record has the size that the upstream reported.
-    const { head } = target;
-    let text = head?.text ?? '';
-    if (head?.digest !== digest || head.mediaType !== mediaType || head.size !== size) {
-      text = heads.constantPart({ upstream, digest, mediaType, size, operation: target.operation });
-      target.head = { digest, mediaType, size, text };
+    let { latest } = target;
+    if (latest?.digest !== digest || latest.mediaType !== mediaType || latest.size !== size) {
+      const head = heads.constantPart({ upstream, digest, mediaType, size, operation: target.operation });
+      latest = { digest, mediaType, size, head };
+      target.latest = latest;
     }
     const id = requestId(fields.requestId);
     const facts = createRequestFacts({
@@ -154,7 +157,10 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       }
       report(facts);
     });
-    sendHead(response, heads.whole(text, id, content.ageMs), isHead ? undefined : content.bytes);
+    const body = isHead ? undefined : content.bytes;
+    // Head and body are one write if both are text.
+    if (body !== undefined && body.length <= maxText) latest.body ??= body.toString('latin1');
+    sendHead(response, heads.whole(latest.head, id, content.ageMs), isHead ? undefined : (latest.body ?? body));
     return true;
   };
 }

@@ -26,10 +26,16 @@ export function createClientAddresses(trustedProxies: readonly string[]) {
   const trust = compile([...trustedProxies]);
   const hasProxies = trustedProxies.length > 0;
   const known = new LRUCache<string, ClientAddress>({ max: maxAddresses });
+  const proxies = new LRUCache<string, boolean>({ max: maxAddresses });
+  const isProxy = (address: string) => {
+    let found = proxies.get(address);
+    if (found === undefined) proxies.set(address, (found = trust(address, 0)));
+    return found;
+  };
   return (request: IncomingMessage, { forwardedFor }: MemoryFields): ClientAddress | undefined => {
     const { remoteAddress } = request.socket;
     if (remoteAddress === undefined) return undefined;
-    const isProxied = hasProxies && trust(remoteAddress, 0);
+    const isProxied = hasProxies && isProxy(remoteAddress);
     const forwarded = isProxied ? forwardedFor : undefined;
     if (forwarded !== undefined && forwarded.length > maxForwarded) return undefined;
     const key = forwarded === undefined ? remoteAddress : `${remoteAddress} ${forwarded}`;

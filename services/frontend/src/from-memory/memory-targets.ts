@@ -11,12 +11,19 @@ export interface MemoryTarget extends ResolvedName {
   readonly digest: Digest | undefined;
   /** The reference as the log shows it. */
   readonly shownReference: string;
-  /** The head of the latest response. */
-  head?: { readonly digest: Digest; readonly mediaType: string; readonly size: number; readonly text: string };
+  /** The head of the latest response, and its body if that is small. */
+  latest?: {
+    readonly digest: Digest;
+    readonly mediaType: string;
+    readonly size: number;
+    readonly head: string;
+    /** Each character is a byte (`latin1`). */
+    body?: string;
+  };
 }
 
-/** Each takes some 500 bytes, and 1 KB at most. */
-const maxTargets = 10_000;
+/** Each takes some 2 KB, and 4 KB at most. */
+const maxTargets = 5000;
 /** A longer URL or host is not remembered. Names and references of images are shorter. */
 const [maxUrl, maxHost] = [600, 260];
 const notInMemory = Symbol('not in memory');

@@ -45,11 +45,11 @@ export function createResponseHeads(common: AnswerHeaders, keepAliveMs: number):
 
 /**
  * Sends a head of `ResponseHeads` and a body. Node.js builds the head from headers in `_header`, and sends what is there with the
- * first bytes of the body. To set it directly is not a documented interface, so the tests compare these responses with others.
+ * first bytes of the body. Each character of a body that is a string is a byte. To set it directly is not a documented interface, so the tests compare these responses with others.
  */
-export function sendHead(response: ServerResponse, head: string, body: Buffer | undefined): void {
+export function sendHead(response: ServerResponse, head: string, body: Buffer | string | undefined): void {
   (response as unknown as { _header: string })._header = head;
-  response.end(body);
+  response.end(body, 'latin1');
 }
 
 // An import of names from `node:http` would load the client behind `fetch`.

@@ -26,6 +26,8 @@ export const serverOptions = {
     connectionsCheckingInterval: 5000,
     // podman requests up to 1,024 ranges of a zstd:chunked layer in one header, which has about 22 KiB.
     maxHeaderSize: 64 * 1024,
+    // Without it, Node.js reads the body of each GET to its end, although there is none.
+    optimizeEmptyRequests: true,
   },
   // Our own parser checks the length of names.
   routerOptions: { maxParamLength: 32 * 1024 },
