@@ -83,7 +83,7 @@ test('a removed reader requests only the bytes up to the others, and then shares
   const slow = started.attach();
   const got = [Buffer.from((await slow.next())!)];
   const fast = [started.attach(), started.attach()];
-  for (let chunk = 0; chunk < 44; chunk += 1) await Promise.all(fast.map((reader) => reader.next()));
+  for (let chunk = 0; chunk < 44; chunk += 1) await Promise.all(fast.map(async (reader) => reader.next()));
   assert.equal(started.castOut(), 1);
   for (let at = 1; at < 44; at += 1) got.push(Buffer.from((await slow.next())!));
   const rest = await Promise.all([slow, ...fast].map((reader) => collect(reader)));
@@ -101,7 +101,7 @@ test('a reader that joins shortly after shares chunks that the others have alrea
   const bytes = bytesOf(20 * chunkBytes);
   const started = startReads(bytes);
   const early = [started.attach(), started.attach()];
-  for (let chunk = 0; chunk < 3; chunk += 1) await Promise.all(early.map((reader) => reader.next()));
+  for (let chunk = 0; chunk < 3; chunk += 1) await Promise.all(early.map(async (reader) => reader.next()));
   const late = await collect(started.attach());
   for (const reader of early) reader.close();
   assert.ok(late.equals(bytes));

@@ -209,8 +209,9 @@ class Reader implements Member {
         this.#window = this.#options.join(this);
       }
       try {
-        const chunk = this.#window.chunkAt(this.position);
+        const chunk = this.#window.find(this.position);
         if (chunk !== undefined) return chunk;
+        this.#window.checkSource();
       } catch (error) {
         if (!this.#mayWait(error)) throw error;
         this.#window.leave(this);

@@ -97,16 +97,14 @@ export class Window {
     return this.#members.has(member);
   }
 
-  /** Returns the chunk that contains `position`, or `undefined` if it is not in memory. */
+  /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. */
   find(position: number): Chunk | undefined {
     return this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
   }
 
-  /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. Throws the error of the source. */
-  chunkAt(position: number): Chunk | undefined {
-    const chunk = this.find(position);
-    if (chunk === undefined && this.#failure !== undefined) throw this.#failure.error;
-    return chunk;
+  /** Throws the error of the source, if it failed. */
+  checkSource(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   /** Called when a member has advanced. Frees the chunks that all members have passed, and continues to read. */
@@ -176,8 +174,7 @@ export class Window {
   }
 
   async #openStream(): Promise<Stream> {
-    const { source, headElsewhere } = this.#options;
-    const { signal } = this.#ending;
+    const [{ source, headElsewhere }, { signal }] = [this.#options, this.#ending];
     const endExclusive = endOfStream(this.#head, headElsewhere(), this.#wanted());
     if (this.#stream !== undefined) await this.#stream.reader.close();
     this.#stream = undefined;
