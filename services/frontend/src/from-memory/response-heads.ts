@@ -44,8 +44,9 @@ export function createResponseHeads(common: AnswerHeaders, keepAliveMs: number):
 }
 
 /**
- * Sends a head of `ResponseHeads` and a body. Node.js builds the head from headers in `_header`, and sends what is there with the
- * first bytes of the body. Each character of a body that is a string is a byte. To set it directly is not a documented interface, so the tests compare these responses with others.
+ * Sends a head of `ResponseHeads` and a body. In a body that is a string, each character is a byte. Node.js builds the head from
+ * headers in `_header`, and sends what is there with the first bytes of the body. To set it directly is not a documented
+ * interface, so the tests compare these responses with others.
  */
 export function sendHead(response: ServerResponse, head: string, body: Buffer | string | undefined): void {
   (response as unknown as { _header: string })._header = head;
