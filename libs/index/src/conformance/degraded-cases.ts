@@ -22,7 +22,6 @@ const unanswered = [
   'tags.list',
   'blobs.totals',
   'blobs.leastRecent',
-  'blobs.shards',
   'links.repositories',
   'fills.read',
   'fills.claim',

@@ -5,7 +5,7 @@ import type { Digest } from '@cistern/oci';
 import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { createBandwidth } from '@cistern/runtime';
 import type { Metrics } from '@cistern/telemetry';
-import { shardCount, startLoop } from '@cistern/index';
+import { startLoop } from '@cistern/index';
 import {
   type Damage,
   noCounts,
@@ -32,6 +32,7 @@ export interface ScrubDeps extends FetchBlobsDeps {
   readonly metrics: FetchBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
 }
 
+const shards = 256;
 const maxDamages = 50;
 /** Interval between writes of the progress. After a crash, at most the work of this time is repeated. */
 const writeEveryMs = 10_000;
@@ -71,13 +72,12 @@ export function createScrub(deps: ScrubDeps) {
       await writeScrubReport(store, reached);
     };
     try {
-      let { shard, after } = due.pass;
-      for await (const listed of index.blobs.shards(shard)) {
-        metrics.scrubProgress.set(shard / shardCount);
+      for (let { shard, after } = due.pass; shard < shards; shard += 1, after = undefined) {
+        metrics.scrubProgress.set(shard / shards);
         await scrubShard(
           { ...deps, scrubBandwidth },
           {
-            listed,
+            shard: shard.toString(16).padStart(2, '0'),
             after,
             signal,
             count(kind) {
@@ -99,9 +99,7 @@ export function createScrub(deps: ScrubDeps) {
             },
           },
         );
-        shard += 1;
-        after = undefined;
-        reached = reportAt(shard);
+        reached = reportAt(shard + 1);
       }
     } catch (error) {
       // Saves the progress. Ignores a failure of this write, because the store may be the cause of the first error.
