@@ -157,10 +157,14 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       }
       report(facts);
     });
-    const body = isHead ? undefined : content.bytes;
-    // Head and body are one write if both are text.
-    if (body !== undefined && body.length <= maxText) latest.body ??= body.toString('latin1');
-    sendHead(response, heads.whole(latest.head, id, content.ageMs), isHead ? undefined : (latest.body ?? body));
+    sendHead(response, heads.whole(latest.head, id, content.ageMs), isHead ? undefined : bodyOf(latest, content.bytes));
     return true;
   };
+}
+
+/** Returns a small body as text, because head and body are then one write. */
+function bodyOf(latest: NonNullable<MemoryTarget['latest']>, bytes: Buffer | undefined): Buffer | string | undefined {
+  if (bytes === undefined || bytes.length > maxText) return bytes;
+  latest.body ??= bytes.toString('latin1');
+  return latest.body;
 }

@@ -26,24 +26,19 @@ export function createClientAddresses(trustedProxies: readonly string[]) {
   const trust = compile([...trustedProxies]);
   const hasProxies = trustedProxies.length > 0;
   const known = new LRUCache<string, ClientAddress>({ max: maxAddresses });
-  const proxies = new LRUCache<string, boolean>({ max: maxAddresses });
-  const isProxy = (address: string) => {
-    let found = proxies.get(address);
-    if (found === undefined) proxies.set(address, (found = trust(address, 0)));
-    return found;
+  const remember = (key: string, ip: string, isProxied: boolean): ClientAddress => {
+    const address = { ip, shown: plainAddress(ip), isProxied };
+    known.set(key, address);
+    return address;
   };
   return (request: IncomingMessage, { forwardedFor }: MemoryFields): ClientAddress | undefined => {
     const { remoteAddress } = request.socket;
     if (remoteAddress === undefined) return undefined;
-    const isProxied = hasProxies && isProxy(remoteAddress);
-    const forwarded = isProxied ? forwardedFor : undefined;
-    if (forwarded !== undefined && forwarded.length > maxForwarded) return undefined;
-    const key = forwarded === undefined ? remoteAddress : `${remoteAddress} ${forwarded}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const ip = (isProxied ? all(request, trust).at(-1) : undefined) ?? remoteAddress;
-    const address = { ip, shown: plainAddress(ip), isProxied };
-    known.set(key, address);
-    return address;
+    const peer =
+      known.get(remoteAddress) ?? remember(remoteAddress, remoteAddress, hasProxies && trust(remoteAddress, 0));
+    if (!peer.isProxied || forwardedFor === undefined) return peer;
+    if (forwardedFor.length > maxForwarded) return undefined;
+    const key = `${remoteAddress} ${forwardedFor}`;
+    return known.get(key) ?? remember(key, all(request, trust).at(-1) ?? remoteAddress, true);
   };
 }
