@@ -28,6 +28,22 @@ export interface BlobRecord {
   readonly table?: CrcTable | undefined;
 }
 
+/** The records of one of the 256 shards. A shard is the first byte of a digest. */
+export interface BlobShard {
+  /** Two hexadecimal digits. */
+  readonly shard: string;
+  /** In no particular order. */
+  readonly records: readonly BlobRecord[];
+}
+
+/** The number of shards. */
+export const shardCount = 256;
+
+/** Returns the two hexadecimal digits of the shard at `position`, 0 to 255. */
+export function shardAt(position: number): string {
+  return position.toString(16).padStart(2, '0');
+}
+
 export interface BlobTotals {
   readonly blobs: number;
   readonly bytes: number;
@@ -56,8 +72,12 @@ export interface BlobIndex {
    * omit a record that is pulled, added or removed meanwhile, but the order is always correct.
    */
   leastRecent(): AsyncIterable<BlobRecord>;
-  /** Returns every record whose digest begins with `shard` (two hexadecimal digits), in no particular order. */
-  ofShard(shard: string): Promise<BlobRecord[]>;
+  /**
+   * Iterates over the shards in order, beginning with the one at position `first`. Yields each shard when it is
+   * requested, with its records as they are then. It may omit a record that is added after the iteration began. A whole
+   * iteration searches the index a few times at most, unlike an iteration for each shard.
+   */
+  shards(first: number): AsyncIterable<BlobShard>;
   /**
    * Removes the record, and returns true if there was one. If `storedAtMs` is set, removes the record only if its
    * object was stored at that time. So the record of a newer object stays.

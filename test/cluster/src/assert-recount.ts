@@ -11,9 +11,8 @@ export async function assertRecount(
   blobs: () => Promise<ReadonlyMap<string, number>>,
 ): Promise<void> {
   const records = new Map<string, BlobRecord>();
-  for (let byte = 0; byte < 256; byte += 1)
-    for (const record of await index.blobs.ofShard(byte.toString(16).padStart(2, '0')))
-      records.set(record.digest, record);
+  for await (const listed of index.blobs.shards(0))
+    for (const record of listed.records) records.set(record.digest, record);
   const stored = await blobs();
   const missing = [...records.values()].filter(({ digest, size }) => stored.get(digest) !== size);
   assert.deepEqual(missing, [], 'records without their objects');

@@ -1,6 +1,7 @@
 // Cases of blob records, manifest records and totals.
 import assert from 'node:assert/strict';
-import { digestHex } from '@cistern/oci';
+import { type Digest, digestHex } from '@cistern/oci';
+import type { BlobRecord } from '../blobs.ts';
 import type { CacheIndexCases } from './index-under-test.ts';
 import {
   assertFromMemory,
@@ -11,6 +12,11 @@ import {
   sampleDigest,
   sampleManifest,
 } from './sample-records.ts';
+
+/** Returns a digest of a shard. */
+function digestIn(shard: string): Digest {
+  return `sha256:${shard}${'0'.repeat(62)}` as Digest;
+}
 
 export const blobCases: CacheIndexCases = {
   async 'a blob record is absent, then as written, then absent after removal'({ index: { blobs } }) {
@@ -40,16 +46,22 @@ export const blobCases: CacheIndexCases = {
     assert.deepEqual(await blobs.totals(), { blobs: 2, bytes: 100 });
   },
 
-  async 'a shard returns the current records whose digests begin with it, of both algorithms'({ index: { blobs } }) {
+  async 'shards are listed in order, with the current records whose digests begin with them, of both algorithms'({
+    index: { blobs },
+  }) {
     const records = Array.from({ length: 60 }, (_, at) =>
       sampleBlobRecord(`${at}`, { digest: sampleDigest(`${at}`, at % 2 === 0 ? 'sha256' : 'sha512'), size: at }),
     );
     for (const record of records) await blobs.put(record);
     const touched = records[0]!;
     await blobs.touch(touched.digest, 9e12);
-    for (const shard of new Set(records.map(({ digest }) => digestHex(digest).slice(0, 2)))) {
+    const listed = await Array.fromAsync(blobs.shards(0));
+    assert.deepEqual(
+      listed.map(({ shard }) => Number.parseInt(shard, 16)),
+      Array.from({ length: 256 }, (_, position) => position),
+    );
+    for (const { shard, records: found } of listed) {
       const expected = records.filter(({ digest }) => digestHex(digest).startsWith(shard));
-      const found = await blobs.ofShard(shard);
       assert.deepEqual(
         new Map(found.map(({ digest, size }) => [digest, size])),
         new Map(expected.map(({ digest, size }) => [digest, size])),
@@ -57,6 +69,35 @@ export const blobCases: CacheIndexCases = {
       const first = found.find(({ digest }) => digest === touched.digest);
       if (first !== undefined) assert.equal(first.lastPulledAtMs, 9e12);
     }
+    for (const first of [1, 17, 130, 255])
+      assert.deepEqual(
+        await Array.fromAsync(blobs.shards(first), ({ shard, records: { length } }) => [shard, length]),
+        listed.slice(first).map(({ shard, records: { length } }) => [shard, length]),
+      );
+  },
+
+  async 'a listing of shards shows changes of the shards that were not listed yet'({ index: { blobs } }) {
+    const put = (start: string, size = 1) => blobs.put(sampleBlobRecord(start, { digest: digestIn(start), size }));
+    for (const start of ['00', 'f0', 'f1', 'f2']) await put(start);
+    const found: [Digest, number][] = [];
+    for await (const { shard, records } of blobs.shards(0)) {
+      for (const { digest, size } of records) found.push([digest, size]);
+      if (shard !== '00') continue;
+      await blobs.remove(digestIn('f0'));
+      await put('f1', 7);
+    }
+    assert.deepEqual(found, [
+      [digestIn('00'), 1],
+      [digestIn('f1'), 7],
+      [digestIn('f2'), 1],
+    ]);
+  },
+
+  async 'a shard of many records is listed completely'({ index: { blobs } }) {
+    const digests = Array.from({ length: 600 }, (_, at) => `sha256:ab${String(at).padStart(62, '0')}` as Digest);
+    await Promise.all(digests.map((digest, at) => blobs.put(sampleBlobRecord('a', { digest, size: at }))));
+    const { value } = await blobs.shards(0xab)[Symbol.asyncIterator]().next();
+    assert.deepEqual(value.records.map(({ digest }: BlobRecord) => digest).toSorted(), digests);
   },
 
   async 'adopt adds a missing record, which is counted one time, and changes no existing record'({ index: { blobs } }) {

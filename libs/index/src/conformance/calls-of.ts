@@ -35,6 +35,7 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'blobs.remove': async () => blobs.remove(digest),
     'blobs.totals': async () => blobs.totals(),
     'blobs.leastRecent': async () => blobs.leastRecent()[Symbol.asyncIterator]().next(),
+    'blobs.shards': async () => blobs.shards(0)[Symbol.asyncIterator]().next(),
     'links.get': async () => links.get(nginx, digest),
     'links.put': async () => links.put(nginx, [sampleLink(nginx, 'a')]),
     'links.remove': async () => links.remove(nginx, digest),

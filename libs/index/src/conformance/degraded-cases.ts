@@ -22,6 +22,7 @@ const unanswered = [
   'tags.list',
   'blobs.totals',
   'blobs.leastRecent',
+  'blobs.shards',
   'links.repositories',
   'fills.read',
   'fills.claim',

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, mediaTypes } from '@cistern/oci';
-import { packDigest, packedPattern, unpackDigest, packMediaType, unpackMediaType } from './record-format.ts';
+import {
+  firstByteOf,
+  packDigest,
+  packedPattern,
+  unpackDigest,
+  packMediaType,
+  unpackMediaType,
+} from './record-format.ts';
 
 test('digests of both algorithms unpack to themselves', () => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
@@ -18,14 +25,25 @@ test('known media types, unknown ones and text that looks like a code unpack to 
   assert.equal(packMediaType(mediaTypes.ociManifest).length, 2);
 });
 
-test('the pattern of a first byte matches only the packed digests that begin with it', () => {
+test('the pattern of a range of bytes matches the packed digests that begin with them, and at most three bytes more', () => {
   const digests = Array.from({ length: 4000 }, (_, number) =>
     digestOf(Buffer.from(String(number)), number % 2 ? 'sha256' : 'sha512'),
   );
-  for (let byte = 0; byte < 256; byte += 1) {
-    const hexByte = byte.toString(16).padStart(2, '0');
-    const pattern = new RegExp(`^${packedPattern(hexByte).replace('*', '.*')}$`);
-    for (const digest of digests)
-      assert.equal(pattern.test(packDigest(digest)), digest.split(':')[1]!.startsWith(hexByte), `${hexByte} ${digest}`);
+  for (const [first, last] of [
+    [0, 0],
+    [3, 4],
+    [16, 31],
+    [5, 200],
+    [248, 255],
+    [0, 255],
+  ] as const) {
+    const pattern = new RegExp(`^${packedPattern(first, last).replace('*', '.*')}$`);
+    for (const digest of digests) {
+      const packed = packDigest(digest);
+      const byte = Number.parseInt(digest.split(':')[1]!.slice(0, 2), 16);
+      assert.equal(firstByteOf(packed), byte);
+      if (byte >= first && byte <= last) assert.match(packed, pattern);
+      if (byte < first - 3 || byte > last + 3) assert.doesNotMatch(packed, pattern);
+    }
   }
 });

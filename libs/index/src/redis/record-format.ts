@@ -29,13 +29,17 @@ export function packDigest(digest: Digest): string {
 const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
- * Returns the Redis pattern for packed digests whose first byte is `hexByte`. The first character contains six bits of
- * this byte, the second the other two.
+ * Returns a Redis pattern for packed digests whose first byte is in a range. It also matches up to three bytes before
+ * and after the range, because the first character contains only six bits of the first byte.
  */
-export function packedPattern(hexByte: string): string {
-  const byte = Number.parseInt(hexByte, 16);
-  const seconds = base64url.slice((byte & 3) << 4, ((byte & 3) + 1) << 4);
-  return `${base64url[byte >> 2]}[${seconds.replace('-', String.raw`\-`)}]*`;
+export function packedPattern(firstByte: number, lastByte: number): string {
+  const characters = base64url.slice(firstByte >> 2, (lastByte >> 2) + 1);
+  return characters === base64url ? '*' : `[${characters.replace('-', String.raw`\-`)}]*`;
+}
+
+/** Returns the first byte of a packed digest. Its first two characters contain it. */
+export function firstByteOf(packed: string): number {
+  return Buffer.from(packed.slice(0, 2), 'base64url')[0] ?? 0;
 }
 
 /** Reverses `packDigest`. */

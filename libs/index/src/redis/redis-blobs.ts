@@ -6,16 +6,14 @@ import { touchedBlob, blobName, manifestName } from '../records.ts';
 import {
   isReadable,
   packDigest,
-  packedPattern,
   packMediaType,
-  pairs,
   schema,
   schemaField,
   type StoredHash,
-  unpackDigest,
   unpackMediaType,
 } from './record-format.ts';
 import type { RedisParts } from './redis-parts.ts';
+import { listShards } from './list-shards.ts';
 import { walkLeastRecent } from './walk-least-recent.ts';
 
 interface Touch {
@@ -24,9 +22,6 @@ interface Touch {
 }
 
 export type RedisBlobs = ReturnType<typeof createRedisBlobs>;
-
-const recordsAtOnce = 64;
-const membersAtOnce = 1000;
 
 export function createRedisBlobs(parts: RedisParts) {
   const { calls, keys, writeBehind, change, publishChanges, reportNewer } = parts;
@@ -79,15 +74,7 @@ export function createRedisBlobs(parts: RedisParts) {
       await writeBehind.flush();
       yield* walkLeastRecent(parts, blobs.get);
     },
-    async ofShard(shard) {
-      const digests = await digestsOf(parts, shard);
-      const records: (BlobRecord | undefined)[] = [];
-      for (let at = 0; at < digests.length; at += recordsAtOnce) {
-        const some = digests.slice(at, at + recordsAtOnce);
-        records.push(...(await Promise.all(some.map((digest) => blobs.get(digest)))));
-      }
-      return records.filter((record) => record !== undefined);
-    },
+    shards: (first) => listShards(parts, first, blobs.get),
     async remove(digest, storedAtMs) {
       if (storedAtMs === undefined) touches.take(digest);
       return change(blobName(digest), 'remove-blob', keysOf(digest), [packDigest(digest), storedAtMs ?? '']);
@@ -103,24 +90,6 @@ export function createRedisBlobs(parts: RedisParts) {
   /** Returns the time of a pending touch. */
   const touchedAtMs = (digest: Digest): number | undefined => touches.get(digest)?.atMs;
   return { blobs, keysOf, put, touchedAtMs };
-}
-
-/**
- * Returns the digests that begin with two hexadecimal digits. Scans in small steps, so that no step blocks Redis for
- * long.
- */
-async function digestsOf({ calls, keys }: RedisParts, start: string): Promise<Digest[]> {
-  const { leastRecent } = keys.shardOf(`sha256:${start}` as Digest);
-  const found = new Set<string>();
-  let cursor = '0';
-  do {
-    const [next, flat] = await calls.command((client) =>
-      client.zscan(leastRecent, cursor, 'MATCH', packedPattern(start), 'COUNT', membersAtOnce),
-    );
-    for (const [packed] of pairs(flat)) found.add(packed);
-    cursor = next;
-  } while (cursor !== '0');
-  return [...found].map(unpackDigest);
 }
 
 /** Creates the table of pending touches. A touch of a record that does not exist has no effect. */

@@ -1,7 +1,17 @@
 // Blob records and manifest records. Pending touches stay in memory until the next flush, and reads include them.
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '@cistern/oci';
-import type { BlobIndex, BlobRecord, BlobTotals, ManifestIndex, ManifestRecord } from '../blobs.ts';
+import {
+  type BlobIndex,
+  type BlobRecord,
+  type BlobShard,
+  type BlobTotals,
+  type ManifestIndex,
+  type ManifestRecord,
+  shardAt,
+  shardCount,
+} from '../blobs.ts';
 import { packCrcTable, unpackCrcTable } from '../crc-tables.ts';
 import { touchedBlob } from '../records.ts';
 import type { BlobTable } from '../in-process/create-fill-table.ts';
@@ -12,7 +22,13 @@ interface Row extends Omit<BlobRecord, 'schema' | 'digest' | 'verified' | 'table
   readonly crcs: string | null;
 }
 
+interface ListedRow extends Row {
+  readonly digest: Digest;
+}
+
 const pageSize = 100;
+/** Records of a shard that one query reads. A query blocks the event loop, for about a millisecond. */
+const shardPageSize = 250;
 
 export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteConnection) {
   const statements = prepareBlobs(database);
@@ -27,16 +43,30 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
 
   function find(digest: Digest): BlobRecord | undefined {
     return remembered.get(digest, () => {
-      const found = statements.select.get(digest) as Row | undefined;
-      if (found === undefined) return undefined;
-      const { crcs, ...row } = found;
-      const table = unpackCrcTable(crcs, row.size);
-      // Older releases wrote a third state for some blobs that are present.
-      const state = row.state === 'deleting' ? 'deleting' : 'present';
-      return { schema: 1, digest, ...row, state, verified: row.verified === 1, ...(table !== undefined && { table }) };
+      const row = statements.select.get(digest) as Row | undefined;
+      return row && toRecord(digest, row);
     });
   }
 
+  /** Reads the rows directly, because remembering them would drop the rows that are read often. */
+  async function recordsOf(shard: string): Promise<BlobRecord[]> {
+    const records: BlobRecord[] = [];
+    for (const algorithm of ['sha256', 'sha512']) {
+      const start = `${algorithm}:${shard}`;
+      for (let after = start; ;) {
+        // No digest begins with the start and a "g", and all of the shard sort before that.
+        const rows = await call(() => statements.shard.all(after, `${start}g`) as unknown as ListedRow[]);
+        for (const { digest, ...row } of rows) records.push(withTouch(toRecord(digest, row)));
+        if (rows.length < shardPageSize) break;
+        after = rows.at(-1)!.digest;
+        await turn();
+      }
+    }
+    return records;
+  }
+
+  function withTouch(record: BlobRecord): BlobRecord;
+  function withTouch(record: BlobRecord | undefined): BlobRecord | undefined;
   function withTouch(record: BlobRecord | undefined): BlobRecord | undefined {
     const touchedAtMs = record && touches.get(record.digest);
     return touchedAtMs === undefined ? record : record && touchedBlob(record, touchedAtMs);
@@ -95,8 +125,12 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
         blobs.get,
       );
     },
-    ofShard: (shard) =>
-      call(() => (statements.shard.all(shard) as unknown as Place[]).flatMap(({ digest }) => get(digest) ?? [])),
+    async *shards(first): AsyncGenerator<BlobShard> {
+      for (let position = first; position < shardCount; position += 1) {
+        const shard = shardAt(position);
+        yield { shard, records: await recordsOf(shard) };
+      }
+    },
     remove: (digest, storedAtMs) => call(() => remove(digest, storedAtMs)),
     totals: () => call(() => ({ ...(statements.totals.get() as unknown as BlobTotals) })),
   };
@@ -111,12 +145,12 @@ export function createSqliteBlobs({ database, writeBehind, run, call }: SqliteCo
   return { blobs, table };
 }
 
+const columns = 'size, state, verified, stored_at_ms AS storedAtMs, last_pulled_at_ms AS lastPulledAtMs, crcs';
+
 function prepareBlobs(database: DatabaseSync) {
   const prepare = (sql: string) => database.prepare(sql);
   return {
-    select: prepare(`
-      SELECT size, state, verified, stored_at_ms AS storedAtMs, last_pulled_at_ms AS lastPulledAtMs, crcs
-      FROM blobs WHERE digest = ?`),
+    select: prepare(`SELECT ${columns} FROM blobs WHERE digest = ?`),
     upsert: prepare(`
       INSERT INTO blobs (digest, size, state, verified, stored_at_ms, last_pulled_at_ms, crcs)
       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET crcs = excluded.crcs,
@@ -128,12 +162,18 @@ function prepareBlobs(database: DatabaseSync) {
     page: prepare(`
       SELECT digest, last_pulled_at_ms AS lastPulledAtMs FROM blobs WHERE (last_pulled_at_ms, digest) > (?, ?)
       ORDER BY last_pulled_at_ms, digest LIMIT ${pageSize}`),
-    shard: prepare(
-      "SELECT digest FROM blobs WHERE digest GLOB 'sha256:' || ?1 || '*' OR digest GLOB 'sha512:' || ?1 || '*'",
-    ),
+    shard: prepare(`
+      SELECT digest, ${columns} FROM blobs WHERE digest > ? AND digest < ? ORDER BY digest LIMIT ${shardPageSize}`),
     totals: prepare('SELECT blobs, bytes FROM totals'),
     touch: prepare('UPDATE blobs SET last_pulled_at_ms = max(last_pulled_at_ms, ?) WHERE digest = ?'),
   };
+}
+
+function toRecord(digest: Digest, { crcs, ...row }: Row): BlobRecord {
+  const table = unpackCrcTable(crcs, row.size);
+  // Older releases wrote a third state for some blobs that are present.
+  const state = row.state === 'deleting' ? 'deleting' : 'present';
+  return { schema: 1, digest, ...row, state, verified: row.verified === 1, ...(table !== undefined && { table }) };
 }
 
 /** The position of a blob in the order of last pulls. */

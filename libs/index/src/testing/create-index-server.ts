@@ -1,5 +1,6 @@
 // An index for tests that several simulated processes share, like an index in Redis. It is an SQLite database in
 // memory. It can lose all data, and it announces changes.
+import { shardCount } from '../blobs.ts';
 import type { CacheIndex, IndexLog } from '../cache-index.ts';
 import { openDatabase } from '../sqlite/open-database.ts';
 import { createSqliteIndex } from '../sqlite/open-sqlite-index.ts';
@@ -47,12 +48,21 @@ export function createIndexServer({ now, log = silent }: IndexServerOptions): In
     }
   }
 
+  /** Continues after a loss of data, without the lost records. */
+  async function* shards(from: number) {
+    for (let position = from; position < shardCount; position += 1)
+      for await (const shard of current.blobs.shards(position)) {
+        yield shard;
+        break;
+      }
+  }
+
   const shared = new Proxy(first, {
     get(_, key: keyof CacheIndex) {
       if (key === 'pubsub') return first.pubsub;
       if (key === 'epoch') return losses.epoch;
       if (key === 'fills') return { ...current.fills, claim };
-      if (key === 'blobs') return { ...current.blobs, leastRecent };
+      if (key === 'blobs') return { ...current.blobs, leastRecent, shards };
       // Does nothing, because other processes still use the index.
       if (key === 'close') return async () => {};
       return current[key];

@@ -58,15 +58,19 @@ export function withFaults(index: CacheIndex, faults: IndexFaults): CacheIndex {
     return { ...Object.fromEntries(calls), ...own } as CacheIndex[K];
   }
 
-  async function* leastRecent() {
-    for await (const record of index.blobs.leastRecent()) yield await call(async () => record);
+  async function* walk<T>(found: AsyncIterable<T>) {
+    for await (const one of found) yield await call(async () => one);
     checkReachable();
   }
 
   return {
     tags: part('tags', { fromMemory: (key) => index.tags.fromMemory(key) }),
     manifests: part('manifests'),
-    blobs: part('blobs', { fromMemory: (digest) => index.blobs.fromMemory(digest), leastRecent }),
+    blobs: part('blobs', {
+      fromMemory: (digest) => index.blobs.fromMemory(digest),
+      leastRecent: () => walk(index.blobs.leastRecent()),
+      shards: (first) => walk(index.blobs.shards(first)),
+    }),
     links: part('links', { fromMemory: (key, digest) => index.links.fromMemory(key, digest) }),
     fills: part('fills'),
     leases: part('leases'),

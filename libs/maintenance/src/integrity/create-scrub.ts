@@ -5,7 +5,7 @@ import type { Digest } from '@cistern/oci';
 import type { FetchBlobsDeps } from '@cistern/prewarm';
 import { createBandwidth } from '@cistern/runtime';
 import type { Metrics } from '@cistern/telemetry';
-import { startLoop } from '@cistern/index';
+import { shardCount, startLoop } from '@cistern/index';
 import {
   type Damage,
   noCounts,
@@ -32,7 +32,6 @@ export interface ScrubDeps extends FetchBlobsDeps {
   readonly metrics: FetchBlobsDeps['metrics'] & Pick<Metrics, 'scrubBytes' | 'scrubObjects' | 'scrubProgress'>;
 }
 
-const shards = 256;
 const maxDamages = 50;
 /** Interval between writes of the progress. After a crash, at most the work of this time is repeated. */
 const writeEveryMs = 10_000;
@@ -72,12 +71,13 @@ export function createScrub(deps: ScrubDeps) {
       await writeScrubReport(store, reached);
     };
     try {
-      for (let { shard, after } = due.pass; shard < shards; shard += 1, after = undefined) {
-        metrics.scrubProgress.set(shard / shards);
+      let { shard, after } = due.pass;
+      for await (const listed of index.blobs.shards(shard)) {
+        metrics.scrubProgress.set(shard / shardCount);
         await scrubShard(
           { ...deps, scrubBandwidth },
           {
-            shard: shard.toString(16).padStart(2, '0'),
+            listed,
             after,
             signal,
             count(kind) {
@@ -99,7 +99,9 @@ export function createScrub(deps: ScrubDeps) {
             },
           },
         );
-        reached = reportAt(shard + 1);
+        shard += 1;
+        after = undefined;
+        reached = reportAt(shard);
       }
     } catch (error) {
       // Saves the progress. Ignores a failure of this write, because the store may be the cause of the first error.

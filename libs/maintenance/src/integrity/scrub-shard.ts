@@ -3,7 +3,7 @@
 import type { StoredBlob } from '@cistern/blob-store';
 import { adoptBlob, adoptedRecord, finishDeletions, forgetMissing, hashStored, setAside } from '@cistern/content';
 import { isCacheError } from '@cistern/errors';
-import { type BlobRecord, isSameTable, type Link, repositoryPath } from '@cistern/index';
+import { type BlobRecord, type BlobShard, isSameTable, type Link, repositoryPath } from '@cistern/index';
 import type { CrcTable, Digest } from '@cistern/oci';
 import { fetchBlobs, type FetchBlobsDeps } from '@cistern/prewarm';
 import { fetchManifest } from '@cistern/pull-through';
@@ -18,8 +18,11 @@ export interface ScrubShardDeps extends FetchBlobsDeps {
 }
 
 export interface ScrubShardOptions {
-  /** Two hexadecimal digits. */
-  readonly shard: string;
+  /**
+   * The shard's records, read before this call. Objects are listed after records, so a blob that is stored meanwhile is
+   * never taken for missing.
+   */
+  readonly listed: BlobShard;
   /**
    * Objects up to this one are skipped, because they are already scrubbed. `undefined` means that all must be scrubbed.
    */
@@ -43,10 +46,9 @@ const fetchWithinMs = 600_000;
 
 /** Rejects with `store-unavailable`, `index-unavailable` or the signal's reason. */
 export async function scrubShard(deps: ScrubShardDeps, options: ScrubShardOptions): Promise<void> {
-  const { index, store, log } = deps;
-  const { shard, after, count, onDone, signal } = options;
-  // Records are listed before objects, so a blob that is stored meanwhile is never taken for missing.
-  const records = await index.blobs.ofShard(shard);
+  const { store, log } = deps;
+  const { after, count, onDone, signal } = options;
+  const { shard, records } = options.listed;
   const objects: StoredBlob[] = [];
   for await (const object of store.list(shard)) objects.push(object);
   const present = new Set(objects.map(({ digest }) => digest));

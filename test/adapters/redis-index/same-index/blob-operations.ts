@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { operation, type Operations } from './operation.ts';
 import { digest, digests, mediaType, size, time } from './samples.ts';
 
-export const shards = [...new Set(digests.map((one) => digestHex(one).slice(0, 2)))];
+/** Positions of shards. The middle ones have blobs. */
+const positions = [0, ...digests.map((one) => Number.parseInt(digestHex(one).slice(0, 2), 16)), 255];
 
 /** Some tables fit the size of their blob. */
 const crcTable = fc.record({
@@ -38,7 +39,7 @@ export const blobOperations: Operations = {
     index.blobs.remove(of, storedAtMs),
   ),
   'blobs.leastRecent': operation([], ({ index }) => walk(index), 1),
-  'blobs.ofShard': operation([fc.constantFrom(...shards)], ({ index }, shard) => ofShard(index, shard)),
+  'blobs.shards': operation([fc.constantFrom(...positions)], ({ index }, first) => listShards(index, first), 1),
   'blobs.totals': operation([], ({ index }) => index.blobs.totals(), 1),
   'blobs.fromMemory': operation([digest], async ({ index }, of) => {
     const read = await index.blobs.get(of);
@@ -60,8 +61,11 @@ export async function walk({ blobs }: CacheIndex): Promise<unknown> {
   return { isInOrder: isDeepStrictEqual(times, times.toSorted(ascending)), records: records.toSorted(byDigest) };
 }
 
-export async function ofShard({ blobs }: CacheIndex, shard: string): Promise<BlobRecord[]> {
-  return (await blobs.ofShard(shard)).toSorted(byDigest);
+/** Returns the shards from position `first` on that have records. */
+export async function listShards({ blobs }: CacheIndex, first: number): Promise<unknown> {
+  const listed = await Array.fromAsync(blobs.shards(first));
+  const found = listed.map(({ shard, records }) => [shard, records.toSorted(byDigest)] as const);
+  return found.filter(([, records]) => records.length > 0);
 }
 
 const ascending = (one: number, other: number) => one - other;

@@ -2,7 +2,7 @@
 // A rebuild adds the records of blobs; the links of repositories are added as a rebuild adds those of a links object.
 import { compareLookUps } from '../index-growth/compare-look-ups.ts';
 import { addLinks, growIndex } from '../index-growth/grow-index.ts';
-import { evictLeastRecent, listShard, rebuildFromListing } from '../index-growth/maintain-index.ts';
+import { evictLeastRecent, listShards, rebuildFromListing } from '../index-growth/maintain-index.ts';
 import { type IndexKind, inRedis, inSqlite } from '../index-growth/open-index.ts';
 import type { Figure, Workload } from './workload.ts';
 
@@ -42,7 +42,7 @@ export const indexLarge: Workload = {
       { index: await open(large), entries },
     ] as const;
     const { microseconds, ratio } = await compareLookUps('blobs', ...sized);
-    const listing = await listShard(sized[1].index);
+    const listing = await listShards(sized[1].index);
     const commands = await kind.commands?.(large);
     const evicted = await evictLeastRecent(sized[1].index, victims);
     const figures: Figure[] = [
