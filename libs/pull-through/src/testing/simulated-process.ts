@@ -80,7 +80,7 @@ export function createSimulatedProcess(name: string): SimulatedProcess {
 }
 
 /** Functions that return async iterables. */
-const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects']);
+const walks: ReadonlySet<string> = new Set(['leastRecent', 'list', 'listObjects', 'shards']);
 
 /**
  * Wraps `part` for the process. All functions of the part must be asynchronous, or return async iterables. The name of a step

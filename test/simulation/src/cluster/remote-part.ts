@@ -24,7 +24,12 @@ export interface RemoteLink {
  * Three kinds of functions that are not ordinary calls: they return an iterable, return nothing, or only read the
  * memory of the process.
  */
-const walks: ReadonlySet<string> = new Set(['index.blobs.leastRecent', 'store.list', 'store.listObjects']);
+const walks: ReadonlySet<string> = new Set([
+  'index.blobs.leastRecent',
+  'index.blobs.shards',
+  'store.list',
+  'store.listObjects',
+]);
 const silent: ReadonlySet<string> = new Set(['countTag', 'countPlatform']);
 const remembering: ReadonlySet<string> = new Set(['fromMemory']);
 /** Functions whose result the process knows without a call. */
