@@ -75,6 +75,8 @@ export interface EpochIndex {
    * Returns the marks that rebuilds have set in this epoch. Marks are lost with the data, so a new epoch has no marks.
    */
   marks(epoch: string): Promise<ReadonlySet<string>>;
+  /** Returns whether `marks` has the mark. */
+  hasMark(epoch: string, name: string): Promise<boolean>;
   /** Sets a mark and keeps it for at least a week. */
   mark(epoch: string, name: string): Promise<void>;
   /**

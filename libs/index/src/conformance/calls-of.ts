@@ -65,6 +65,7 @@ export function callsOf(index: CacheIndex, claim: FillRecord) {
     'epoch.isComplete': async () => epoch.isComplete(),
     'epoch.current': async () => epoch.current(),
     'epoch.marks': async () => epoch.marks('1'),
+    'epoch.hasMark': async () => epoch.hasMark('1', 'part'),
     'epoch.mark': async () => epoch.mark('1', 'part'),
     'epoch.markComplete': async () => epoch.markComplete(''),
     'pubsub.publish': async () => pubsub.publish('topic'),

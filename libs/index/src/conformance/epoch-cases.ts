@@ -22,6 +22,7 @@ export const epochCases: CacheIndexCases = {
     assert.deepEqual(await epoch.marks(current), new Set());
     for (const name of ['one', 'two', 'one']) await epoch.mark(current, name);
     assert.deepEqual(await epoch.marks(current), new Set(['one', 'two']));
+    assert.deepEqual([await epoch.hasMark(current, 'two'), await epoch.hasMark(current, 'three')], [true, false]);
     await epoch.markComplete(current);
     assert.deepEqual(await epoch.marks(await epoch.current()), new Set(['one', 'two']));
   },

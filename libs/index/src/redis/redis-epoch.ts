@@ -24,6 +24,8 @@ export function createRedisEpoch({ calls, keys: { shards, rebuildMarks } }: Redi
       return (await ofAll(({ settling }) => calls.run('settle-shard', [settling], []))).join();
     },
     marks: async (epoch) => new Set(await calls.command((client) => client.smembers(rebuildMarks(epoch)))),
+    hasMark: async (epoch, name) =>
+      (await calls.command((client) => client.sismember(rebuildMarks(epoch), name))) === 1,
     async mark(epoch, name) {
       await calls.command((client) => client.sadd(rebuildMarks(epoch), name));
       await calls.command((client) => client.expire(rebuildMarks(epoch), keepMarksSeconds));

@@ -162,11 +162,13 @@ function createSqliteEpoch({ database, call }: SqliteConnection): EpochIndex {
   const select = database.prepare('SELECT complete FROM rebuilt');
   const insert = database.prepare('INSERT OR REPLACE INTO rebuilt (complete) VALUES (1)');
   const selectMarks = database.prepare('SELECT name FROM rebuild_marks');
+  const selectMark = database.prepare('SELECT 1 FROM rebuild_marks WHERE name = ?');
   const insertMark = database.prepare('INSERT OR REPLACE INTO rebuild_marks (name) VALUES (?)');
   return {
     isComplete: () => call(() => select.get() !== undefined),
     current: () => call(() => '1'),
     marks: () => call(() => new Set(selectMarks.all().map((row) => row['name'] as string))),
+    hasMark: (_epoch, name) => call(() => selectMark.get(name) !== undefined),
     mark: (_epoch, name) => call(() => void insertMark.run(name)),
     markComplete: () =>
       call(() => {

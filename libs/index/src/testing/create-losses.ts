@@ -28,6 +28,7 @@ export function createLosses(now: () => number): Losses {
         return String(losses);
       },
       marks: async (epoch) => new Set(epoch === String(losses) ? marks : []),
+      hasMark: async (epoch, name) => epoch === String(losses) && marks.has(name),
       async mark(epoch, name) {
         if (epoch === String(losses)) marks.add(name);
       },

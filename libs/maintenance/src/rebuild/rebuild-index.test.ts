@@ -70,7 +70,7 @@ test('an interrupted rebuild continues where it stopped, also after a restart', 
   const store = {
     ...options.store,
     list(shard?: string) {
-      listed.push(shard ?? 'all');
+      if (shard !== undefined) listed.push(shard);
       return options.store.list(shard);
     },
     async *listObjects(prefix: string) {
@@ -95,13 +95,35 @@ test('an interrupted rebuild continues where it stopped, also after a restart', 
   assert.equal(listed.length, 256 + 3 * 8);
 });
 
+test('a rebuild of a store without blobs lists them once, and reads the marks once a step', async (t) => {
+  const { lost, options } = await startLost(t);
+  let lists = 0;
+  let reads = 0;
+  const store = {
+    ...options.store,
+    list() {
+      lists += 1;
+      return options.store.list('none');
+    },
+  };
+  const marks = (epoch: string) => {
+    reads += 1;
+    return lost.epoch.marks(epoch);
+  };
+  const index = { ...lost, epoch: { ...lost.epoch, marks } };
+  assert.equal((await rebuildIndex({ ...options, index, store })).isComplete, true);
+  assert.equal(lists, 1);
+  // The last read finds that nothing is left.
+  assert.equal(reads, 3 + 1);
+});
+
 test('workers rebuild in parallel without repeating work', async (t) => {
   const { index, lost, options, tags, digests } = await startLost(t);
   const listed: string[] = [];
   const store = {
     ...options.store,
     async *list(shard?: string) {
-      listed.push(shard ?? 'all');
+      if (shard !== undefined) listed.push(shard);
       await new Promise((resolve) => setTimeout(resolve, 10));
       yield* options.store.list(shard);
     },

@@ -46,7 +46,7 @@ const othersPauseMs = 1000;
  * reason; another run continues.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
-  const { index, onProgress, signal } = options;
+  const { index, store, onProgress, signal } = options;
   const readsAll = await index.epoch.isComplete();
   const epoch = await index.epoch.current();
   const doneHere = new Set<string>();
@@ -62,11 +62,13 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const deps: WalkDeps = { ...options, readsAll, count: (kind) => (progress[kind] += 1) };
   const readDone = async (): Promise<ReadonlySet<string>> =>
     readsAll ? doneHere : new Set([...doneHere, ...(await index.epoch.marks(epoch))]);
+  const isDone = async (mark: string): Promise<boolean> =>
+    doneHere.has(mark) || (!readsAll && (await index.epoch.hasMark(epoch, mark)));
 
   /** Processes the part unless it is done. Returns false if another process holds the lease of the part. */
   async function take(part: RebuildPart): Promise<boolean> {
     const isTaken = await withLease({ index, name: leaseOf(part), signal }, async (held) => {
-      if ((await readDone()).has(walkedMark(part))) return true;
+      if (await isDone(walkedMark(part))) return true;
       const failed = await walkPart({ ...deps, signal: held }, part, epoch);
       progress.failed += failed;
       doneHere.add(walkedMark(part));
@@ -75,11 +77,13 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
     return isTaken === true;
   }
 
+  // A new cache has no blobs. It would list 256 empty shards, which takes 4 MB of memory.
+  const parts = (await hasBlobs(store)) ? rebuildParts : rebuildParts.filter(({ step }) => step !== 'blobs');
   const timer = setInterval(() => onProgress?.({ ...progress }), progressEveryMs);
   try {
     while ((await index.epoch.current()) === epoch) {
       const done = await readDone();
-      const open = rebuildParts.filter((part) => !done.has(walkedMark(part)));
+      const open = parts.filter((part) => !done.has(walkedMark(part)));
       const step = open[0]?.step;
       if (step === undefined) break;
       progress.step = step;
@@ -119,6 +123,11 @@ export async function rereadParts(options: RebuildOptions): Promise<number> {
       if ((await walkPart({ ...options, readsAll: false, count() {}, signal: held }, part, epoch)) === 0) left -= 1;
     });
   return left;
+}
+
+async function hasBlobs(store: RebuildOptions['store']): Promise<boolean> {
+  for await (const _ of store.list()) return true;
+  return false;
 }
 
 type Progress = { -readonly [K in keyof RebuildProgress]: RebuildProgress[K] };
