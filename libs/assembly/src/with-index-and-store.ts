@@ -1,7 +1,7 @@
 // Runs commands on index and store in a process that neither serves nor fetches. The nodes of a cluster can run at the
 // same time. A single-process cache must be stopped first, except for commands on robot tokens.
 import { openRobotTokens, type RobotTokens, sealRobots } from '@cistern/auth';
-import { importBundle, type ImportOptions, type ImportResult } from '@cistern/bundles';
+import type { ImportOptions, ImportResult } from '@cistern/bundles';
 import type { Config } from '@cistern/config';
 import { type RebuildOptions, type RebuildResult, rebuildIndex } from '@cistern/maintenance';
 import { openAll } from '@cistern/runtime';
@@ -34,7 +34,8 @@ export type ImportBundleOptions = Pick<NodeContext, 'log' | 'metrics'> &
   Pick<ImportOptions, 'path' | 'overwrite' | 'signal' | 'onProgress'>;
 
 /** Imports a bundle into the cache of a configuration. Rejects like `importBundle`. */
-export function importBundleOf(config: Config, options: ImportBundleOptions): Promise<ImportResult> {
+export async function importBundleOf(config: Config, options: ImportBundleOptions): Promise<ImportResult> {
+  const { importBundle } = await import('@cistern/bundles');
   const table = createUpstreamTable(config.upstreams);
   const resolve = (name: string) => resolveImage(table, name);
   return withIndexAndStore(config, options, (opened) =>

@@ -23,6 +23,7 @@ export type { ProbedRegistry } from './open/probe-registry.ts';
 export { openReplaceableUpstream } from './open/replaceable-upstream.ts';
 export type { OpenGeneration, ReplaceableUpstream } from './open/replaceable-upstream.ts';
 export { proxyFor } from './transport/dialer.ts';
+export { loadUndici } from './transport/load-undici.ts';
 export { createMemoryTokenCache } from './token-cache.ts';
 export type { CachedToken, ObtainedToken, TokenCache, TokenKey, SharedTokenRequest } from './token-cache.ts';
 export { familiarNameOf, fullNameOf, resolveImage } from './resolve-image.ts';

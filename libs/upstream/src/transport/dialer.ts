@@ -5,8 +5,9 @@ import { isIP, type LookupFunction } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { CacheError } from '@cistern/errors';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import { forbiddenAddress, isPublicAddress, publicOnly } from './egress-policy.ts';
+import { loadUndici } from './load-undici.ts';
 import { toNetworkError } from './network-error.ts';
 import { nameUpstream, type Transport, type UpstreamIdentity } from './transport.ts';
 
@@ -139,6 +140,7 @@ function refuseLiteral(upstream: UpstreamIdentity, url: URL, proxied: boolean): 
 }
 
 function openDirect(options: DialerOptions, own: boolean, trusted: boolean): Dispatcher {
+  const { Agent, buildConnector } = loadUndici();
   const lookup = options.lookup ?? systemLookup;
   return new Agent({
     ...poolOptions(options),
@@ -151,6 +153,7 @@ function openDirect(options: DialerOptions, own: boolean, trusted: boolean): Dis
 }
 
 function openThroughProxy(options: DialerOptions, own: boolean, proxy: ProxyTarget): Dispatcher {
+  const { Pool: PoolOf, ProxyAgent } = loadUndici();
   const pool = poolOptions(options);
   return new ProxyAgent({
     ...pool,
@@ -160,8 +163,8 @@ function openThroughProxy(options: DialerOptions, own: boolean, proxy: ProxyTarg
     proxyTls: tlsOptions(options.tls, false),
     // By default undici sets no timeout for the pool of CONNECT requests and no limit for the pool of forwarded
     // requests.
-    clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: options.connectTimeoutMs }),
-    factory: (origin, given: Pool.Options) => new Pool(origin, { ...given, ...pool }),
+    clientFactory: (origin, given) => new PoolOf(origin, { ...given, headersTimeout: options.connectTimeoutMs }),
+    factory: (origin, given: Pool.Options) => new PoolOf(origin, { ...given, ...pool }),
   });
 }
 

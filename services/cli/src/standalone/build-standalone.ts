@@ -1,6 +1,6 @@
 // Builds the whole cache in one process: the registry's API, the cache and the admin API. If the process is part of a
 // cluster, other nodes can follow its fills.
-import { openAdminAccess } from '@cistern/admin';
+import { openAdminAccess } from '@cistern/admin/access';
 import { buildConsole, buildLocalAdmin } from '@cistern/admin/local';
 import { openShared, prepareDirectories } from '@cistern/assembly';
 import type { NodeConfig } from '@cistern/config';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { CacheError } from '@cistern/errors';
 import type { JobQueue } from '@cistern/jobs';
 import { silenceMs, type PeerTls, connectMs } from '@cistern/fills';
-import type { AccessGrant } from '@cistern/upstream';
+import { type AccessGrant, loadUndici } from '@cistern/upstream';
 import type { AccessQuestion } from '../check-access.ts';
 import type { Seal } from '@cistern/runtime';
 import {
@@ -16,7 +16,7 @@ import {
   readAnswer,
   v1Authorization,
 } from './access-protocol.ts';
-import { Agent, buildConnector } from 'undici';
+import type { Agent } from 'undici';
 
 export interface RemoteAccessOptions {
   readonly queue: JobQueue;
@@ -110,7 +110,8 @@ export function openRemoteAccess({ queue, seal, clusterSecret, tls, now }: Remot
 
 /** Opens a connection pool for each worker. The caller closes it. */
 function openPeerAgent(tls: PeerTls | undefined): Agent {
-  return new Agent({
+  const { Agent: AgentOf, buildConnector } = loadUndici();
+  return new AgentOf({
     connect: buildConnector({
       timeout: connectMs,
       keepAlive: true,
