@@ -34,7 +34,15 @@ export function countStoreErrors(store: BlobStore, { storeErrors, storeCheckDura
       }
     };
 
-  const countedReader = (reader: BlobReader): BlobReader => ({ ...reader, read: counted('read', reader.read) });
+  const onReadError = (error: unknown): never => {
+    count('read', error);
+    throw error;
+  };
+  // Not an async function, because blobs are read in many small pieces.
+  const countedReader = (reader: BlobReader): BlobReader => ({
+    ...reader,
+    read: (into) => reader.read(into).catch(onReadError),
+  });
   const countedUpload = (upload: BlobUpload): BlobUpload => ({
     ...upload,
     put: counted('put', upload.put),

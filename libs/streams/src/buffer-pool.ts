@@ -2,14 +2,21 @@
 // in use, the smaller are the buffers. Beyond the budget they are very small. Small buffers are slower, but no reader waits for
 // memory. So two thousand slow clients take little more memory than a hundred.
 
+export interface PooledBuffer {
+  readonly bytes: Buffer;
+  /** True if it counts towards the share of readers that are slow, or may be. Set by the pool. */
+  isSlow: boolean;
+}
+
 export interface BufferPool {
   /**
-   * Returns a buffer of `chunkBytes`, or a smaller one if little of the budget is left. A smaller `mostBytes` gives a smaller
-   * buffer, but does not cause the very small size.
+   * Returns a buffer of `chunkBytes`, or a smaller one if little of the budget is left. `pace` is the speed of its readers in bytes
+   * per second, and infinite while it is unknown. The buffer is for about one second, because slow readers would occupy a larger
+   * one for long. Slow readers, and those of unknown pace, share half of the budget.
    */
-  take(mostBytes?: number): Buffer;
+  take(pace: number): PooledBuffer;
   /** Gives a buffer back to the pool. After this call, its contents can be overwritten at any time. */
-  give(buffer: Buffer): void;
+  give(buffer: PooledBuffer): void;
   readonly usedBytes: number;
   /** The memory budget. When it is used up, new buffers are very small. */
   readonly maxBytes: number;
@@ -24,33 +31,72 @@ const sizes = [
   { bytes: chunkBytes / 32, upTo: 1 },
 ] as const;
 const smallBytes = chunkBytes / 32;
-const leastBytes = chunkBytes / 128;
+/** Beyond the budget. Smaller ones cost more CPU than their memory is worth, because the sockets of slow clients are large. */
+const leastBytes = 6 * 1024;
+/** The share of the budget for readers that are slow, or may be. */
+const slowShare = 0.5;
+/** In bytes per second. A slower reader is slow. */
+const hurriedPace = 2 * 1024 * 1024;
 
 export function createBufferPool(maxBytes: number): BufferPool {
-  const free = new Map<number, Buffer[]>([...sizes.map(({ bytes }) => bytes), leastBytes].map((bytes) => [bytes, []]));
+  const free = new Map<number, PooledBuffer[]>(
+    [...sizes.map(({ bytes }) => bytes), leastBytes].map((bytes) => [bytes, []]),
+  );
   const keptBytes = Math.min(maxBytes, 32 * chunkBytes);
+  let slowBytes = 0;
   let used = 0;
   let kept = 0;
 
-  function sizeFor(most: number): number {
-    return sizes.find(({ bytes, upTo }) => bytes <= most && used + bytes <= maxBytes * upTo)?.bytes ?? leastBytes;
+  function sizeFor(most: number, isSlow: boolean): number {
+    const fits = (bytes: number, upTo: number) =>
+      used + bytes <= maxBytes * upTo && (!isSlow || slowBytes + bytes <= maxBytes * slowShare * upTo);
+    return sizes.find(({ bytes, upTo }) => bytes <= most && fits(bytes, upTo))?.bytes ?? leastBytes;
+  }
+
+  function takeOf(bytes: number): PooledBuffer {
+    const reused = free.get(bytes)?.pop();
+    if (reused === undefined) {
+      shrink();
+      return { bytes: Buffer.allocUnsafeSlow(bytes), isSlow: false };
+    }
+    kept -= bytes;
+    return reused;
+  }
+
+  /** Frees kept buffers, the largest first, until all fit into the budget. The smallest ones are used all the time. */
+  function shrink(): void {
+    for (const [bytes, buffers] of free) {
+      while (used + kept > maxBytes && bytes > leastBytes) {
+        const buffer = buffers.pop();
+        if (buffer === undefined) break;
+        kept -= bytes;
+        freeMemory(buffer);
+      }
+    }
   }
 
   return {
     maxBytes,
-    take(mostBytes = chunkBytes) {
-      const bytes = sizeFor(Math.max(mostBytes, smallBytes));
+    take(pace) {
+      const isSlow = pace < hurriedPace || pace === Number.POSITIVE_INFINITY;
+      const bytes = sizeFor(Math.max(pace, smallBytes), isSlow);
       used += bytes;
-      const reused = free.get(bytes)?.pop();
-      if (reused === undefined) return Buffer.allocUnsafeSlow(bytes);
-      kept -= bytes;
-      return reused;
+      const buffer = takeOf(bytes);
+      buffer.isSlow = isSlow;
+      if (isSlow) slowBytes += bytes;
+      return buffer;
     },
     give(buffer) {
-      used -= buffer.length;
-      if (kept + buffer.length > keptBytes) return;
-      kept += buffer.length;
-      free.get(buffer.length)?.push(buffer);
+      const { length } = buffer.bytes;
+      used -= length;
+      if (buffer.isSlow) slowBytes -= length;
+      const isExcess = length > leastBytes && used + kept + length > maxBytes;
+      if (isExcess || kept + length > keptBytes) {
+        freeMemory(buffer);
+        return;
+      }
+      kept += length;
+      free.get(length)?.push(buffer);
     },
     get usedBytes() {
       return used;
@@ -58,21 +104,21 @@ export function createBufferPool(maxBytes: number): BufferPool {
   };
 }
 
+/** Frees the memory of a buffer at once. Otherwise it stays until V8 collects garbage, which may be a minute later. */
+function freeMemory({ bytes: { buffer } }: PooledBuffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
 
 /** Two chunks keep a lone reader busy, because one is sent to the client while the other is read. */
 const loneChunks = 2;
-/**
- * In bytes per second. For a lone reader that is slower than this, nothing is read ahead. The same applies when more than half of
- * the budget is in use.
- */
-const hurriedPace = 2 * 1024 * 1024;
 const roomyFactor = 2;
 const keepingFactor = 4;
 
 /**
  * Returns how many chunks are read ahead for this number of readers. `pace` is the speed of a lone reader in bytes per second.
- * While memory is free, several readers are allowed a larger distance, because their sockets read and write in bursts of
+ * Nothing is read ahead for a slow one, or when more than half of the budget is in use. While memory is free, several readers are allowed a larger distance, because their sockets read and write in bursts of
  * megabytes.
  */
 export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {

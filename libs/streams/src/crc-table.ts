@@ -2,7 +2,7 @@
 // no object of its own (decision 0067).
 import { type CrcTable, segmentBytesOf, segmentCount } from '@cistern/oci';
 import { combineSegments } from './combine-crc32.ts';
-import { createSegmentSums } from './segment-sums.ts';
+import { SegmentSums } from './segment-sums.ts';
 
 /** The checksum of each segment takes four bytes. */
 const maxSegments = 1000;
@@ -21,8 +21,11 @@ export interface CrcTableMaker {
 export function makeCrcTable(size: number, least?: number): CrcTableMaker {
   const ofFills = segmentBytesOf(size, least);
   const segmentBytes = ofFills * Math.ceil(segmentCount(size, ofFills) / maxSegments);
-  const sums = createSegmentSums({ size, segmentBytes, from: 0 });
-  return { update: sums.add, table: () => ({ segmentBytes, crcs: sums.crcs.map((crc = 0) => crc) }) };
+  const sums = new SegmentSums({ size, segmentBytes, from: 0 });
+  return {
+    update: (bytes, known) => sums.add(bytes, known),
+    table: () => ({ segmentBytes, crcs: sums.crcs.map((crc = 0) => crc) }),
+  };
 }
 
 /** Merges neighbouring segments of a table until it has at most a thousand. `size` is the size of the blob in bytes. */

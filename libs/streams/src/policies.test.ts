@@ -5,7 +5,8 @@ import { CacheError } from '@cistern/errors';
 import { mayKeep, mostChunks } from './buffer-pool.ts';
 import { mayWait } from './failover-reader.ts';
 import { patienceWith } from './shared-reads.ts';
-import { createPace, endOfStream } from './window.ts';
+import { Pace } from './pace.ts';
+import { endOfStream } from './window.ts';
 
 const mebibyte = 1024 * 1024;
 const roomy = { usedBytes: 10, maxBytes: 100 };
@@ -36,15 +37,15 @@ test('a stream that catches up ends at the position of the others, and one from 
   assert.equal(endOfStream(mebibyte, 20 * mebibyte, 3 * mebibyte), 3 * mebibyte);
 });
 
-test('the pace of a lone reader is known after a second, and reset when there are several', () => {
-  const pace = createPace();
+test('the pace of readers is known after a second, or after more bytes than sockets hold', () => {
+  const pace = new Pace();
   pace.measure(0, 100);
   pace.measure(999, 5000);
   assert.equal(pace.bytesPerSecond, Infinity);
   pace.measure(2000, 10_100);
   assert.equal(pace.bytesPerSecond, 5000);
-  pace.reset();
-  assert.equal(pace.bytesPerSecond, Infinity);
+  pace.measure(2010, 10_100 + 8 * mebibyte);
+  assert.equal(pace.bytesPerSecond, 800 * mebibyte);
 });
 
 test('patience grows with windows and slow chunks, and has a limit', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { bytesOf } from '@cistern/oci/testing';
-import { createSegmentSums } from './segment-sums.ts';
+import { SegmentSums } from './segment-sums.ts';
 
 const segmentBytes = 100;
 
@@ -15,7 +15,7 @@ function tableOf(bytes: Buffer) {
 
 /** Adds `bytes` from `from` on, in pieces of these lengths. Some pieces are skipped, and some come with their checksum. */
 function addAll(bytes: Buffer, from: number, pieces: readonly { length: number; how: 'add' | 'known' | 'skip' }[]) {
-  const sums = createSegmentSums({ size: bytes.length, segmentBytes, from });
+  const sums = new SegmentSums({ size: bytes.length, segmentBytes, from });
   let at = from;
   for (const { length, how } of [...pieces, { length: bytes.length, how: 'add' as const }]) {
     const piece = bytes.subarray(at, at + length);

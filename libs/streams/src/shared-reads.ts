@@ -5,8 +5,8 @@ import { CacheError, isCacheError } from '@cistern/errors';
 import { type CrcTable, segmentBytesOf } from '@cistern/oci';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteSource } from './byte-source.ts';
-import { createSegmentSums, type SegmentSums } from './segment-sums.ts';
-import { type Chunk, type Member, Window } from './window.ts';
+import { SegmentSums } from './segment-sums.ts';
+import { type Chunk, type Member, partOf, Window } from './window.ts';
 
 export interface SharedReader {
   /** Resolves when `next` can return bytes immediately. Rejects if the source fails before the first byte. */
@@ -46,7 +46,9 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
   function join(key: string, source: ByteSource, member: Member): Window {
     const windows = byKey.get(key) ?? new Set();
     byKey.set(key, windows);
-    const covering = [...windows].filter((window) => window.covers(member.position)).sort((a, b) => b.head - a.head)[0];
+    let covering: Window | undefined;
+    for (const window of windows)
+      if (window.covers(member.position) && window.head > (covering?.head ?? -1)) covering = window;
     if (covering !== undefined) {
       covering.join(member);
       return covering;
@@ -81,9 +83,8 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
   return {
     attach(key, source, from, toExclusive) {
       const { size, segmentBytes = segmentBytesOf(size) } = source;
-      const sums = createSegmentSums({ size, segmentBytes, from });
-      const reader = new Reader({ from, toExclusive, size, sums, pool, join: (member) => join(key, source, member) });
-      return { ready: () => reader.ready(), next: () => reader.next(), close: () => reader.close() };
+      const sums = new SegmentSums({ size, segmentBytes, from });
+      return new Reader({ from, toExclusive, size, sums, pool, join: (member) => join(key, source, member) });
     },
     get windows() {
       return [...byKey.values()].reduce((sum, { size }) => sum + size, 0);
@@ -124,7 +125,8 @@ interface ReaderOptions {
   readonly join: (member: Member) => Window;
 }
 
-class Reader implements Member {
+/** `next` and `close` are own properties, because callers hand them on without the reader. */
+class Reader implements Member, SharedReader {
   readonly #options: ReaderOptions;
   #held: Chunk | undefined;
   #window: Window | undefined;
@@ -147,46 +149,56 @@ class Reader implements Member {
   }
 
   async ready(): Promise<void> {
-    if (this.position < this.endExclusive) await this.#arrival();
+    while (this.position < this.endExclusive) {
+      const chunk = this.#chunkHere();
+      if (!(chunk instanceof Promise)) return;
+      await chunk;
+    }
   }
 
-  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  readonly next = (): Uint8Array | undefined | Promise<Uint8Array | undefined> => {
     this.#releaseHeld();
     if (this.#isClosed || this.position >= this.endExclusive) {
       this.close();
       return undefined;
     }
     if (this.#window?.has(this)) this.#window.advance();
-    const chunk = this.#window?.has(this) ? this.#window.find(this.position) : undefined;
-    if (chunk === undefined || this.#isCompared(chunk)) return this.#hold().then((held) => this.#take(held));
-    this.#keep(chunk);
-    return this.#take(chunk);
-  }
+    const chunk = this.#chunkHere();
+    return chunk instanceof Promise || this.#isCompared(chunk) ? this.#nextLater(chunk) : this.#pass(this.#keep(chunk));
+  };
 
-  /** Returns the bytes of a held chunk from the reader's position, and advances it. */
-  #take(held: Chunk): Uint8Array {
-    const start = this.position - held.offset;
-    const bytes = held.buffer.subarray(start, Math.min(held.length, this.endExclusive - held.offset));
-    if (held.crc === undefined) this.#options.sums.passOver(bytes);
-    else this.#options.sums.add(bytes, bytes.length === held.length ? held.crc : undefined);
-    this.position += bytes.length;
-    if (this.position === this.#options.size) this.#compare();
-    return bytes;
-  }
-
-  close(): void {
+  readonly close = (): void => {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#releaseHeld();
     this.#window?.leave(this);
     this.wake();
+  };
+
+  async #nextLater(chunk: Chunk | Promise<void>): Promise<Uint8Array> {
+    for (;;) {
+      if (chunk instanceof Promise) await chunk;
+      else if (!this.#isCompared(this.#keep(chunk)) || (await this.#findTable(chunk))) return this.#pass(chunk);
+      chunk = this.#chunkHere();
+    }
   }
 
-  /** Protects the buffer of a chunk from reuse. */
-  #keep(chunk: Chunk): void {
+  /** Returns the reader's bytes of a kept chunk, and moves the reader after them. */
+  #pass({ buffer, offset, length, crc }: Chunk): Uint8Array {
+    const bytes = partOf(buffer.bytes, this.position - offset, Math.min(length, this.endExclusive - offset));
+    if (crc === undefined) this.#options.sums.passOver(bytes);
+    else this.#options.sums.add(bytes, bytes.length === length ? crc : undefined);
+    this.position += bytes.length;
+    if (this.position === this.#options.size) this.#compare();
+    return bytes;
+  }
+
+  /** Protects the buffer of a chunk from reuse until the next call of `next`. */
+  #keep(chunk: Chunk): Chunk {
     this.#held = chunk;
     this.#waitingSinceMs = undefined;
     chunk.holders += 1;
+    return chunk;
   }
 
   #releaseHeld(): void {
@@ -201,50 +213,39 @@ class Reader implements Member {
     if (this.#isClosed) throw new Error('the reader was closed');
   }
 
-  /** Resolves to the chunk at the reader's position when it has arrived. */
-  async #arrival(): Promise<Chunk> {
-    for (;;) {
-      this.#checkOpen();
-      if (!this.#window?.has(this)) {
-        this.#window = this.#options.join(this);
-      }
-      try {
-        const chunk = this.#window.find(this.position);
-        if (chunk !== undefined) return chunk;
-        this.#window.checkSource();
-      } catch (error) {
-        if (!this.#mayWait(error)) throw error;
-        this.#window.leave(this);
-        this.#window = undefined;
-        await this.#pause(halfwayPauseMs);
-        continue;
-      }
-      if (!this.#window.has(this)) continue;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+  /** Returns the chunk at the reader's position. If it has not arrived, returns a promise after which it may have. */
+  #chunkHere(): Chunk | Promise<void> {
+    this.#checkOpen();
+    let window = this.#window;
+    while (window === undefined || !window.has(this)) window = this.#options.join(this);
+    this.#window = window;
+    try {
+      const chunk = window.chunkAt(this.position);
+      if (chunk !== undefined) return chunk;
+    } catch (error) {
+      if (!this.#mayWait(error)) throw error;
+      window.leave(this);
+      this.#window = undefined;
+      return this.#pause(halfwayPauseMs);
     }
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   /**
-   * Waits for the chunk at the reader's position, and protects its buffer from reuse. If it contains the blob's last bytes, also
-   * gets the table of the blob.
+   * Gets the table of the blob, before its last bytes. Resolves to false if the reader was removed from its window meanwhile. The
+   * stream may have been closed then, so the reader tries again in another window.
    */
-  async #hold(): Promise<Chunk> {
-    for (;;) {
-      const held = await this.#arrival();
-      this.#keep(held);
-      if (!this.#isCompared(held)) return held;
-      try {
-        this.#table = await held.table?.();
-        this.#checkOpen();
-        return held;
-      } catch (error) {
-        // If the reader was removed from its window while it waited, the stream may have been closed. In that case it tries again
-        // in another window.
-        if (this.#isClosed || this.#window?.has(this)) throw error;
-        this.#releaseHeld();
-      }
+  async #findTable(held: Chunk): Promise<boolean> {
+    try {
+      this.#table = await held.table?.();
+      this.#checkOpen();
+      return true;
+    } catch (error) {
+      if (this.#isClosed || this.#window?.has(this)) throw error;
+      this.#releaseHeld();
+      return false;
     }
   }
 

@@ -1,12 +1,13 @@
 // A window is one stream from a source. Readers near its position share its chunks, of which it keeps a limited number. Its
 // readers set the pace. A reader that blocks the others for longer than `patienceMs` must continue with another window.
 import { crc32 } from 'node:zlib';
-import { type BufferPool, mayKeep, mostChunks } from './buffer-pool.ts';
+import { type BufferPool, mayKeep, mostChunks, type PooledBuffer } from './buffer-pool.ts';
 import type { ByteSource, SourceReader } from './byte-source.ts';
+import { Pace } from './pace.ts';
 
 /** A chunk in use. `holders` counts its window and the readers that are sending it. At 0 the pool gets its buffer back. */
 export interface Chunk {
-  readonly buffer: Buffer;
+  readonly buffer: PooledBuffer;
   readonly offset: number;
   readonly length: number;
   /** CRC-32 of the chunk's bytes. Unset if these are already verified. */
@@ -50,9 +51,10 @@ export class Window {
   readonly #options: WindowOptions;
   readonly #members = new Set<Member>();
   readonly #chunks: Chunk[] = [];
-  /** Aborted when no member is left, because no bytes are needed any more. */
-  readonly #ending = new AbortController();
-  readonly #pace = createPace();
+  /** Aborted when no member is left, because no bytes are needed any more. Set only while a stream is being opened. */
+  #opening: AbortController | undefined;
+  #hasEnded = false;
+  readonly #pace = new Pace();
   #head: number;
   #stream: Stream | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -73,7 +75,7 @@ export class Window {
 
   /** Returns whether this window can serve a reader at `position` from its chunks and its stream. */
   covers(position: number): boolean {
-    if (this.#ending.signal.aborted || this.#failure !== undefined) return false;
+    if (this.#hasEnded || this.#failure !== undefined) return false;
     return position >= (this.#chunks[0]?.offset ?? this.#head) && position <= this.#head;
   }
 
@@ -97,21 +99,16 @@ export class Window {
     return this.#members.has(member);
   }
 
-  /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. */
-  find(position: number): Chunk | undefined {
-    return this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
-  }
-
-  /** Throws the error of the source, if it failed. */
-  checkSource(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+  /** Returns the chunk that contains `position`, or `undefined` if it has not arrived. Throws the error of the source. */
+  chunkAt(position: number): Chunk | undefined {
+    const chunk = this.#chunks.find(({ offset, length }) => position >= offset && position < offset + length);
+    if (chunk === undefined && this.#failure !== undefined) throw this.#failure.error;
+    return chunk;
   }
 
   /** Called when a member has advanced. Frees the chunks that all members have passed, and continues to read. */
   advance(): void {
-    if (this.#ending.signal.aborted) return;
-    if (this.#members.size > 1) this.#pace.reset();
-    else this.#pace.measure(performance.now(), this.#lowest());
+    if (this.#hasEnded) return;
     this.#trim();
     void this.#pump();
   }
@@ -120,29 +117,18 @@ export class Window {
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
-      while (!this.#ending.signal.aborted && this.#failure === undefined && this.#head < this.#wanted()) {
-        if (this.#isFull()) {
-          if (this.#members.size > 1)
-            this.#patience ??= setTimeout(() => this.#castOutSlowest(), this.#options.patienceMs(this.#chunkMs));
-          break;
+      while (this.#mayRead()) {
+        const stream = (this.#stream?.endExclusive ?? 0) > this.#head ? this.#stream! : await this.#openStream();
+        this.#pace.measure(performance.now(), this.#head);
+        const buffer = this.#options.pool.take(this.#pace.bytesPerSecond);
+        let length = 0;
+        try {
+          length = await stream.reader.read(partOf(buffer.bytes, 0, stream.endExclusive - this.#head));
+          if (length === 0) throw new Error('the source ended before its own size');
+        } finally {
+          if (length === 0 || this.#hasEnded) this.#options.pool.give(buffer);
         }
-        clearTimeout(this.#patience);
-        this.#patience = undefined;
-        if (this.#options.coveredElsewhere(this.#head)) {
-          this.#moveOver();
-          break;
-        }
-        const chunk = await this.#readChunk();
-        if (this.#ending.signal.aborted) {
-          this.#release(chunk);
-          break;
-        }
-        this.#chunks.push(chunk);
-        this.#head += chunk.length;
-        const nowMs = performance.now();
-        if (this.#arrivedAtMs !== undefined) this.#chunkMs += (nowMs - this.#arrivedAtMs - this.#chunkMs) / paceChunks;
-        this.#arrivedAtMs = nowMs;
-        for (const member of this.#members) member.wake();
+        if (!this.#hasEnded) this.#add(stream.reader, buffer, length);
       }
     } catch (error) {
       this.#failure = { error };
@@ -153,32 +139,40 @@ export class Window {
     }
   }
 
-  async #readChunk(): Promise<Chunk> {
-    const { pool } = this.#options;
-    const stream = (this.#stream?.endExclusive ?? 0) > this.#head ? this.#stream! : await this.#openStream();
-    // A lone reader gets a buffer for about one second. If it is slow, it would occupy a larger one for long.
-    const buffer = pool.take(this.#members.size === 1 ? this.#pace.bytesPerSecond : undefined);
-    const offset = this.#head;
-    try {
-      const length = await stream.reader.read(
-        buffer.subarray(0, Math.min(buffer.length, stream.endExclusive - offset)),
-      );
-      if (length === 0) throw new Error('the source ended before its own size');
-      const { isUnverified = false, table, crc: known } = stream.reader;
-      const crc = isUnverified ? (known ?? crc32(buffer.subarray(0, length))) : undefined;
-      return { buffer, offset, length, crc, table, holders: 1 };
-    } catch (error) {
-      pool.give(buffer);
-      throw error;
+  /** Returns whether the next chunk is read now. If the slowest member blocks the others, they wait for it for a limited time. */
+  #mayRead(): boolean {
+    if (this.#hasEnded || this.#failure !== undefined || this.#head >= this.#wanted()) return false;
+    if (this.#isFull()) {
+      if (this.#members.size > 1)
+        this.#patience ??= setTimeout(() => this.#castOutSlowest(), this.#options.patienceMs(this.#chunkMs));
+      return false;
     }
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    if (!this.#options.coveredElsewhere(this.#head)) return true;
+    this.#moveOver();
+    return false;
+  }
+
+  /** Adds the chunk that `reader` has just read, and wakes the members. */
+  #add({ isUnverified = false, crc: known, table }: SourceReader, buffer: PooledBuffer, length: number): void {
+    const crc = isUnverified ? (known ?? crc32(partOf(buffer.bytes, 0, length))) : undefined;
+    this.#chunks.push({ buffer, offset: this.#head, length, crc, table, holders: 1 });
+    this.#head += length;
+    const nowMs = performance.now();
+    if (this.#arrivedAtMs !== undefined) this.#chunkMs += (nowMs - this.#arrivedAtMs - this.#chunkMs) / paceChunks;
+    this.#arrivedAtMs = nowMs;
+    for (const member of this.#members) member.wake();
   }
 
   async #openStream(): Promise<Stream> {
-    const [{ source, headElsewhere }, { signal }] = [this.#options, this.#ending];
+    const { source, headElsewhere } = this.#options;
+    const { signal } = (this.#opening = new AbortController());
     const endExclusive = endOfStream(this.#head, headElsewhere(), this.#wanted());
     if (this.#stream !== undefined) await this.#stream.reader.close();
     this.#stream = undefined;
     const reader = await source.open(this.#head, endExclusive, signal);
+    this.#opening = undefined;
     if (signal.aborted) {
       await reader.close();
       throw signal.reason;
@@ -190,7 +184,7 @@ export class Window {
   /** Removes the slowest members, if another member waits for the next chunk. */
   #castOutSlowest(): void {
     this.#patience = undefined;
-    if (this.#ending.signal.aborted || !this.#isFull()) return;
+    if (this.#hasEnded || !this.#isFull()) return;
     const position = this.#lowest();
     const first = this.#chunks.find(({ offset, length }) => offset + length > position);
     const isWaitedFor = [...this.#members].some((one) => one.position === this.#head && one.endExclusive > this.#head);
@@ -226,8 +220,9 @@ export class Window {
   }
 
   #end(): void {
-    if (this.#ending.signal.aborted) return;
-    this.#ending.abort(new Error('the window has ended'));
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#opening?.abort(new Error('the window has ended'));
     clearTimeout(this.#patience);
     for (const chunk of this.#chunks.splice(0)) this.#release(chunk);
     void this.#stream?.reader.close().catch(() => {});
@@ -265,36 +260,15 @@ export class Window {
   }
 }
 
-/** The shortest time over which the pace of a lone reader is measured, because sockets read in bursts of megabytes. */
-const paceMs = 1000;
+/** Like `subarray`, but makes no object for the whole buffer. A slow client would hold it for long. */
+export function partOf(buffer: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end >= buffer.length ? buffer : buffer.subarray(start, end);
+}
+
 /** A stream behind another window reads to that window's position, or this far, so that its readers can join that window. */
 const catchUpBytes = 4 * 1024 * 1024;
 
 /** Returns the end of a stream. A stream from 0 reads everything, because unverified bytes may already be on their way. */
 export function endOfStream(head: number, ahead: number, wanted: number): number {
   return head > 0 && ahead > head ? Math.min(wanted, Math.max(ahead, head + catchUpBytes)) : wanted;
-}
-
-/** Measures the pace of a lone reader in bytes per second. It is infinite for several readers, and while it is unknown. */
-export function createPace() {
-  let bytesPerSecond = Number.POSITIVE_INFINITY;
-  let sinceMs = Number.NaN;
-  let sincePosition = 0;
-  return {
-    get bytesPerSecond() {
-      return bytesPerSecond;
-    },
-    reset(): void {
-      bytesPerSecond = Number.POSITIVE_INFINITY;
-      sinceMs = Number.NaN;
-    },
-    measure(atMs: number, position: number): void {
-      const passedMs = atMs - sinceMs;
-      if (passedMs < paceMs) return;
-      // The first call only sets the start of the measurement.
-      if (!Number.isNaN(passedMs)) bytesPerSecond = ((position - sincePosition) / passedMs) * 1000;
-      sinceMs = atMs;
-      sincePosition = position;
-    },
-  };
 }

@@ -114,17 +114,15 @@ function otherSize(digest: Digest, size: number, storedSize: number | undefined)
  */
 function interruptible(reader: SourceReader): SourceReader {
   return {
-    async read(into) {
-      try {
-        return await reader.read(into);
-      } catch (error) {
-        if (!isCacheError(error, 'store-unavailable')) throw error;
-        throw new SourceInterrupted('the store failed midway', { cause: error });
-      }
-    },
+    read: (into) => reader.read(into).catch(interrupt),
     close: () => reader.close(),
     table: reader.table,
   };
+}
+
+function interrupt(error: unknown): never {
+  if (!isCacheError(error, 'store-unavailable')) throw error;
+  throw new SourceInterrupted('the store failed midway', { cause: error });
 }
 
 async function openSized(

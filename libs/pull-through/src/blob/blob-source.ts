@@ -49,119 +49,134 @@ const maxInterruptions = 3;
 const touchEveryMs = 60_000;
 
 export function createBlobSource(deps: BlobSourceDeps, options: BlobSourceOptions): BlobSource {
-  const { digest, size } = options;
-  const places = createPlaces(deps, options);
-  return {
-    size,
-    segmentBytes: segmentBytesOf(size, deps.leastSegmentBytes),
-    get origin() {
-      return places.origin;
-    },
-    open(from, toExclusive, signal) {
-      // A failure is ignored, because nothing is evicted while the index is unavailable.
-      const touching = setInterval(() => void deps.index.blobs.touch(digest, deps.now()).catch(() => {}), touchEveryMs);
-      return openFailoverReader({
-        from,
-        openAt: (position, before, ending) => places.openAt(position, toExclusive, before, ending),
-        signal,
-        onClose: () => clearInterval(touching),
-      });
-    },
-  };
+  return new Places(deps, options);
 }
 
 /**
  * Chooses between the store and the followed fill, each time a reader opens. The bytes may move from the fill to the store
- * during a read.
+ * during a read. It is a class, because it takes less memory than closures do, and each slow client has one.
  */
-function createPlaces(
-  deps: BlobSourceDeps,
-  { digest, size, source, stored, following, verified, checked }: BlobSourceOptions,
-) {
-  let inStore = stored;
-  let first: { readonly from: number; readonly origin: BlobSource['origin'] } | undefined;
-  let storeFailure: unknown;
-  let followed = following;
+class Places implements BlobSource {
+  readonly #deps: BlobSourceDeps;
+  readonly #options: BlobSourceOptions;
+  #inStore: boolean;
+  #first: { readonly from: number; readonly origin: BlobSource['origin'] } | undefined;
+  #storeFailure: unknown;
+  #followed: FollowedFill | undefined;
+  readonly size: number;
+  readonly segmentBytes: number;
+
+  constructor(deps: BlobSourceDeps, options: BlobSourceOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#inStore = options.stored;
+    this.#followed = options.following;
+    this.size = options.size;
+    this.segmentBytes = segmentBytesOf(options.size, deps.leastSegmentBytes);
+  }
+
+  get origin(): BlobSource['origin'] {
+    return this.#first?.origin;
+  }
+
+  open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader> {
+    const { index, now } = this.#deps;
+    const { digest } = this.#options;
+    // A failure is ignored, because nothing is evicted while the index is unavailable.
+    const touching = setInterval(() => void index.blobs.touch(digest, now()).catch(() => {}), touchEveryMs);
+    return openFailoverReader({
+      from,
+      openAt: (position, before, ending) => this.#openAt(position, toExclusive, before, ending),
+      signal,
+      onClose: () => clearInterval(touching),
+    });
+  }
+
+  async #openAt(from: number, toExclusive: number, before: Interruptions, signal: AbortSignal): Promise<SourceReader> {
+    const { digest, verified } = this.#options;
+    let past = before.inARow >= maxInterruptions ? this.#followed?.record : undefined;
+    this.#storeFailure = undefined;
+    // After an interruption, read the record again, because another worker may have taken over the fill.
+    if (before.inARow > 0) this.#followed = undefined;
+    this.#inStore ||= before.isStored;
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const reader = this.#inStore ? await this.#openInStore(from, toExclusive, signal) : undefined;
+      if (reader !== undefined) {
+        this.#noteOrigin(from, 'stored');
+        return reader;
+      }
+      const { record, joined } = await this.#followTo(from, toExclusive, past, signal);
+      // The fill has stored the bytes, but the store is unavailable.
+      if (record.state === 'done' && this.#storeFailure !== undefined) throw this.#storeFailure;
+      const range = { from, toExclusive, verified };
+      const opened = record.state === 'done' ? undefined : await openFill(this.#deps, record, range, signal);
+      this.#inStore = opened === undefined;
+      if (opened !== undefined && opened !== 'unreachable') {
+        this.#noteOrigin(from, joined ? 'joined' : 'fetched');
+        return opened;
+      }
+      // The fill has ended, so the bytes are in the store, or its worker is unavailable, so another fill has to fetch them.
+      past = record;
+    }
+    throw new CacheError(
+      'store-unavailable',
+      `${digest} is neither in the store nor in a running fill. Try again later.`,
+      {
+        retryable: true,
+      },
+    );
+  }
 
   /**
    * Notes where the first bytes come from. A reader that got no bytes opens again at the same position, so the later source
    * counts.
    */
-  const noteOrigin = (from: number, origin: BlobSource['origin']) => {
-    if (first === undefined || first.from === from) first = { from, origin };
-  };
+  #noteOrigin(from: number, origin: BlobSource['origin']): void {
+    if (this.#first === undefined || this.#first.from === from) this.#first = { from, origin };
+  }
+
+  async #openInStore(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader | undefined> {
+    const { digest, size, verified, checked } = this.#options;
+    const refetch = () => this.#refetch();
+    try {
+      return await openStored(this.#deps, { digest, size, from, toExclusive, verified, checked, signal, refetch });
+    } catch (error) {
+      if (!isCacheError(error, 'store-unavailable')) throw error;
+      this.#storeFailure = error;
+      this.#deps.log.warn({ err: error, digest }, 'store unavailable, falling back to upstream');
+      return undefined;
+    }
+  }
 
   /**
    * Starts another fill of the blob. A fill in state `done` is skipped, because it stored the damaged bytes. Rejects as
    * `follow` does.
    */
-  const refetch = async () => {
-    const record = await deps.index.fills.read(digest);
-    await deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
-  };
-
-  const openInStore = async (from: number, toExclusive: number, signal: AbortSignal) => {
-    try {
-      return await openStored(deps, { digest, size, from, toExclusive, verified, checked, signal, refetch });
-    } catch (error) {
-      if (!isCacheError(error, 'store-unavailable')) throw error;
-      storeFailure = error;
-      deps.log.warn({ err: error, digest }, 'store unavailable, falling back to upstream');
-      return undefined;
-    }
-  };
+  async #refetch(): Promise<void> {
+    const { digest, source } = this.#options;
+    const record = await this.#deps.index.fills.read(digest);
+    await this.#deps.follow({ digest, source, from: 0, past: record?.state === 'done' ? record : undefined });
+  }
 
   /**
    * Returns the followed fill if it was running when it was last read, without a read of the index. If that fill has ended,
    * opening it shows that.
    */
-  const followTo = async (from: number, toExclusive: number, past: FillRecord | undefined, signal: AbortSignal) => {
+  async #followTo(
+    from: number,
+    toExclusive: number,
+    past: FillRecord | undefined,
+    signal: AbortSignal,
+  ): Promise<FollowedFill> {
+    const { digest, size, source } = this.#options;
+    const followed = this.#followed;
     if (followed !== undefined && followed.record !== past && followed.record.state === 'running') return followed;
-    const { record, joined } = await deps.follow({ digest, source, from, toExclusive, past, signal });
+    const { record, joined } = await this.#deps.follow({ digest, source, from, toExclusive, past, signal });
     if (record.size !== size)
       throw new CacheError('content-mismatch', `The size of ${digest} changed from ${size} to ${record.size} bytes.`);
-    followed = { record, joined };
-    return followed;
-  };
-
-  return {
-    get origin() {
-      return first?.origin;
-    },
-    async openAt(from: number, toExclusive: number, before: Interruptions, signal: AbortSignal): Promise<SourceReader> {
-      let past = before.inARow >= maxInterruptions ? followed?.record : undefined;
-      storeFailure = undefined;
-      // After an interruption, read the record again, because another worker may have taken over the fill.
-      if (before.inARow > 0) followed = undefined;
-      inStore ||= before.isStored;
-      for (let tries = 0; tries < maxTries; tries += 1) {
-        const reader = inStore ? await openInStore(from, toExclusive, signal) : undefined;
-        if (reader !== undefined) {
-          noteOrigin(from, 'stored');
-          return reader;
-        }
-        const { record, joined } = await followTo(from, toExclusive, past, signal);
-        // The fill has stored the bytes, but the store is unavailable.
-        if (record.state === 'done' && storeFailure !== undefined) throw storeFailure;
-        const range = { from, toExclusive, verified };
-        const opened = record.state === 'done' ? undefined : await openFill(deps, record, range, signal);
-        inStore = opened === undefined;
-        if (opened !== undefined && opened !== 'unreachable') {
-          noteOrigin(from, joined ? 'joined' : 'fetched');
-          return opened;
-        }
-        // The fill has ended, so the bytes are in the store, or its worker is unavailable, so another fill has to fetch them.
-        past = record;
-      }
-      throw new CacheError(
-        'store-unavailable',
-        `${digest} is neither in the store nor in a running fill. Try again later.`,
-        {
-          retryable: true,
-        },
-      );
-    },
-  };
+    this.#followed = { record, joined };
+    return this.#followed;
+  }
 }
 
 async function openFill(

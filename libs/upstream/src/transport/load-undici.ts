@@ -1,4 +1,4 @@
-// Loads the HTTP client when the first connection is opened. It takes 5 MB, and many caches serve for hours without an upstream
+// Loads the HTTP client when the first connection is opened. It takes 5 MB, which a cache without requests does not need
 // (decision 0044).
 import { createRequire } from 'node:module';
 import type * as Undici from 'undici';

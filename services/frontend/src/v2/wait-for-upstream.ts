@@ -54,7 +54,7 @@ export function clientSignal({ raw, request: { record } }: FastifyReply): AbortS
   if (record.clientSignal !== undefined) return record.clientSignal;
   const controller = new AbortController();
   record.clientSignal = controller.signal;
-  raw.once('close', () => {
+  raw.on('close', () => {
     if (!raw.writableFinished) controller.abort();
   });
   return controller.signal;
