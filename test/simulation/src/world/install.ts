@@ -1,6 +1,7 @@
 // Replaces Node's timers, clocks, randomness and network with the world, for all code that is loaded afterwards.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { matchesGlob } from 'node:path';
+import { dividedDescriptors, resetDescriptors } from './files/file-descriptors.ts';
 import { dividedFiles } from './files/promised-files.ts';
 import { resetFileSystem } from './files/file-system.ts';
 import { VirtualDate, clock, clockSkewsMs } from './clock.ts';
@@ -26,6 +27,8 @@ export function installWorld(): void {
   Object.defineProperty(AbortSignal, 'timeout', { value: timeoutSignal, configurable: true, writable: true });
   const files = require('node:fs/promises') as Parameters<typeof dividedFiles>[0];
   Object.assign(files, dividedFiles(files));
+  const descriptors = require('node:fs') as Parameters<typeof dividedDescriptors>[0];
+  Object.assign(descriptors, dividedDescriptors(descriptors));
   const net = require('node:net') as Record<string, unknown>;
   Object.assign(net, { connect: simulatedConnect, createConnection: simulatedConnect });
   const tls = require('node:tls') as { connect: Parameters<typeof simulatedTlsConnect>[0] };
@@ -42,5 +45,6 @@ export function resetWorld(seed: number): void {
   clockSkewsMs.clear();
   resetNetwork(seed);
   resetFileSystem(seed);
+  resetDescriptors();
   resetRandomness(seed);
 }

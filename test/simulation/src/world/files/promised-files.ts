@@ -75,7 +75,7 @@ const encodingOf = (options: BufferEncoding | TextOptions | undefined) =>
   typeof options === 'object' ? options.encoding : options;
 
 /** The functions of `node:fs/promises` that the product uses. */
-const simulatedFiles = {
+export const simulatedFiles = {
   async open(path: string, flags: string = 'r') {
     const inode = await operate('open', path, () => openInode(path, flags));
     return openHandle(path, inode, flags.startsWith('a'));
@@ -154,7 +154,7 @@ const simulatedFiles = {
     }),
 };
 
-const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.startsWith(`${simulatedRoot}/`);
+export const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.startsWith(`${simulatedRoot}/`);
 
 type Functions = Record<string, (...given: never[]) => unknown>;
 
