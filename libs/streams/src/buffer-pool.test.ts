@@ -59,3 +59,13 @@ test('kept buffers count towards the budget, and their memory is freed when othe
   const total = [...buffers, ...small].reduce((sum, { bytes }) => sum + bytes.length, 0);
   assert.ok(total <= pool.maxBytes, `${total} bytes are allocated`);
 });
+
+test('the small buffers of many readers that have left make room for large ones', () => {
+  const pool = createBufferPool(64 * chunkBytes);
+  const small = Array.from({ length: 6000 }, () => pool.take(0));
+  for (const buffer of small) pool.give(buffer);
+  const large = pool.take(fastPace);
+  pool.give(large);
+  assert.equal(large.bytes.length, chunkBytes);
+  assert.equal(pool.take(fastPace), large);
+});

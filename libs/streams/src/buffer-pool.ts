@@ -10,12 +10,12 @@ export interface PooledBuffer {
 
 export interface BufferPool {
   /**
-   * Returns a buffer of `chunkBytes`, or a smaller one if little of the budget is left. `pace` is the speed of its readers in bytes
-   * per second, and infinite while it is unknown. The buffer is for about one second, because slow readers would occupy a larger
-   * one for long. Slow readers, and those of unknown pace, share half of the budget.
+   * Returns a buffer of `chunkBytes`, or a smaller one if little of the budget is left. `pace` is the speed of its readers in
+   * bytes per second, and infinite while it is unknown. The buffer is for about one second, because slow readers would occupy a
+   * larger one for long. Slow readers, and those of unknown pace, share half of the budget.
    */
   take(pace: number): PooledBuffer;
-  /** Gives a buffer back to the pool. After this call, its contents can be overwritten at any time. */
+  /** Gives a buffer back to the pool. After this call, its contents can be overwritten or freed at any time. */
   give(buffer: PooledBuffer): void;
   readonly usedBytes: number;
   /** The memory budget. When it is used up, new buffers are very small. */
@@ -56,17 +56,17 @@ export function createBufferPool(maxBytes: number): BufferPool {
   function takeOf(bytes: number): PooledBuffer {
     const reused = free.get(bytes)?.pop();
     if (reused === undefined) {
-      shrink();
+      shrink(bytes);
       return { bytes: Buffer.allocUnsafeSlow(bytes), isSlow: false };
     }
     kept -= bytes;
     return reused;
   }
 
-  /** Frees kept buffers, the largest first, until all fit into the budget. The smallest ones are used all the time. */
-  function shrink(): void {
+  /** Frees kept buffers, the largest first, until one more of `wanted` bytes has its place. */
+  function shrink(wanted: number): void {
     for (const [bytes, buffers] of free) {
-      while (used + kept > maxBytes && bytes > leastBytes) {
+      while (used + kept > maxBytes || kept + wanted > keptBytes) {
         const buffer = buffers.pop();
         if (buffer === undefined) break;
         kept -= bytes;
@@ -118,8 +118,8 @@ const keepingFactor = 4;
 
 /**
  * Returns how many chunks are read ahead for this number of readers. `pace` is the speed of a lone reader in bytes per second.
- * Nothing is read ahead for a slow one, or when more than half of the budget is in use. While memory is free, several readers are allowed a larger distance, because their sockets read and write in bursts of
- * megabytes.
+ * Nothing is read ahead for a slow one, or when more than half of the budget is in use. While memory is free, several readers are
+ * allowed a larger distance, because their sockets read and write in bursts of megabytes.
  */
 export function mostChunks(readers: number, pace: number, maxChunks: number, { usedBytes, maxBytes }: Room): number {
   if (readers === 1) return pace < hurriedPace || usedBytes * 2 > maxBytes ? 1 : loneChunks;

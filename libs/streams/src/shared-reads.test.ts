@@ -223,6 +223,23 @@ test('a slow lone reader gets the bytes of one second at a time, and nothing is 
   assertNothingLeft(started);
 });
 
+test('several slow readers of a blob share whole chunks, which gives their sockets a distance', async () => {
+  const bytes = bytesOf(8 * chunkBytes);
+  const started = startReads(bytes);
+  const readers = [started.attach(), started.attach()];
+  for (let piece = 0; piece < 8; piece += 1) {
+    if (piece === 2) await delay(1100);
+    const pieces = await Promise.all(readers.map(async (reader) => reader.next()));
+    assert.deepEqual(
+      pieces.map((one) => one?.length),
+      [chunkBytes, chunkBytes],
+    );
+  }
+  for (const reader of readers) reader.close();
+  assert.equal(started.opened.length, 1);
+  assertNothingLeft(started);
+});
+
 test('when the last reader closes, a source that is still opening is aborted, and its reader is closed', async () => {
   const opening = Promise.withResolvers<void>();
   const signals: AbortSignal[] = [];

@@ -1,7 +1,7 @@
 // A window is one stream from a source. Readers near its position share its chunks, of which it keeps a limited number. Its
 // readers set the pace. A reader that blocks the others for longer than `patienceMs` must continue with another window.
 import { crc32 } from 'node:zlib';
-import { type BufferPool, mayKeep, mostChunks, type PooledBuffer } from './buffer-pool.ts';
+import { type BufferPool, chunkBytes, mayKeep, mostChunks, type PooledBuffer } from './buffer-pool.ts';
 import type { ByteSource, SourceReader } from './byte-source.ts';
 import { Pace } from './pace.ts';
 
@@ -51,7 +51,7 @@ export class Window {
   readonly #options: WindowOptions;
   readonly #members = new Set<Member>();
   readonly #chunks: Chunk[] = [];
-  /** Aborted when no member is left, because no bytes are needed any more. Set only while a stream is being opened. */
+  /** Ends the opening of a stream when no member is left, because no bytes are needed any more. */
   #opening: AbortController | undefined;
   #hasEnded = false;
   readonly #pace = new Pace();
@@ -119,8 +119,7 @@ export class Window {
     try {
       while (this.#mayRead()) {
         const stream = (this.#stream?.endExclusive ?? 0) > this.#head ? this.#stream! : await this.#openStream();
-        this.#pace.measure(performance.now(), this.#head);
-        const buffer = this.#options.pool.take(this.#pace.bytesPerSecond);
+        const buffer = this.#takeBuffer();
         let length = 0;
         try {
           length = await stream.reader.read(partOf(buffer.bytes, 0, stream.endExclusive - this.#head));
@@ -152,6 +151,16 @@ export class Window {
     if (!this.#options.coveredElsewhere(this.#head)) return true;
     this.#moveOver();
     return false;
+  }
+
+  /**
+   * A lone reader gets a buffer for about one second. Several readers share theirs, and need a distance for the bursts of their
+   * sockets.
+   */
+  #takeBuffer(): PooledBuffer {
+    this.#pace.measure(performance.now(), this.#lowest());
+    const { bytesPerSecond } = this.#pace;
+    return this.#options.pool.take(this.#members.size > 1 ? Math.max(bytesPerSecond, chunkBytes) : bytesPerSecond);
   }
 
   /** Adds the chunk that `reader` has just read, and wakes the members. */

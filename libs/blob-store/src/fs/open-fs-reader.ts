@@ -13,8 +13,8 @@ const statFile = promisify<number, { readonly size: number }>(fstat);
 const closeFile = promisify(close);
 
 /**
- * Opens a reader of one blob file, which the caller closes. The file stays open, so the reader still works if the blob is removed or replaced.
- * Rejects with the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
+ * Opens a reader of one blob file, which the caller closes. The file stays open, so the reader still works if the blob is removed
+ * or replaced. Rejects with the file system's own errors, including ENOENT, and with `range-unsatisfiable`.
  */
 export async function openFsReader(
   calls: FileCalls,

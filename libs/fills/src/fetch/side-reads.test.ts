@@ -82,6 +82,14 @@ test('a body that was requested before goes only to the first reader at its offs
   await sides.close();
 });
 
+test('bytes of a body requested before count if they arrive, although the read ends earlier', async () => {
+  const { sides, counted } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
+  assert.ok((await readAll(sides.open(100, 200))).equals(bytes.subarray(100, 200)));
+  assert.equal(counted(), 4_900);
+  assert.equal(sides.requestedBytes, 4_900);
+  await sides.close();
+});
+
 test('a reader that wants more than the body requested before gets all its bytes', async () => {
   const { sides, gets } = await startReads({ prepared: { from: 100, toExclusive: 5_000 } });
   const [long, short] = await Promise.all([readAll(sides.open(100, 9_000)), readAll(sides.open(100, 5_000))]);

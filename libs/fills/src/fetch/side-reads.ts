@@ -41,28 +41,30 @@ export function createSideReads(options: SideReadsOptions) {
   };
   const unused = setTimeout(dropPrepared, unusedMs);
 
-  const openBody = async (from: number, endExclusive: number, signal: AbortSignal) => {
-    if (prepared?.body.start !== from || prepared.endExclusive < endExclusive)
-      return get({ from, toExclusive: endExclusive, signal: AbortSignal.any([signal, ending.signal]) });
-    const { body } = prepared;
+  const takePrepared = (from: number, endExclusive: number) => {
+    const taken = prepared;
+    if (taken?.body.start !== from || taken.endExclusive < endExclusive) return undefined;
     prepared = undefined;
     clearTimeout(unused);
-    return body;
+    return taken;
   };
 
   const source = {
     size,
     async open(from: number, toExclusive: number, signal: AbortSignal): Promise<SourceReader> {
       const endExclusive = Math.min(toExclusive, from + mostBytes);
-      const bytes = endExclusive - from;
+      const taken = takePrepared(from, endExclusive);
+      const requested = (taken?.endExclusive ?? endExclusive) - from;
       const onUnread = (unread: number) => {
         requestedBytes -= unread;
       };
-      requestedBytes += bytes;
+      requestedBytes += requested;
       try {
-        return readBody(await openBody(from, endExclusive, signal), { bytes, onBytes, onUnread });
+        const either = AbortSignal.any([signal, ending.signal]);
+        const body = taken?.body ?? (await get({ from, toExclusive: endExclusive, signal: either }));
+        return readBody(body, { bytes: endExclusive - from, requested, onBytes, onUnread });
       } catch (error) {
-        onUnread(bytes);
+        onUnread(requested);
         throw error;
       }
     },
@@ -118,15 +120,19 @@ export function createSideReads(options: SideReadsOptions) {
 }
 
 interface BodyOptions extends Pick<SideReadsOptions, 'onBytes'> {
+  /** The number of bytes to return. */
   readonly bytes: number;
+  /** The number of bytes in the body. Larger than `bytes` if it was requested before, for a longer range. */
+  readonly requested: number;
   /** Called at the end with the number of bytes that did not arrive. */
   readonly onUnread: (bytes: number) => void;
 }
 
-function readBody(opened: UpstreamBlobBody, { bytes, onBytes, onUnread }: BodyOptions): SourceReader {
+function readBody(opened: UpstreamBlobBody, { bytes, requested, onBytes, onUnread }: BodyOptions): SourceReader {
   const chunks = opened.body[Symbol.asyncIterator]();
   let chunk: Uint8Array = new Uint8Array(0);
   let left = bytes;
+  let unread = requested;
   return {
     async read(into) {
       if (left === 0) return 0;
@@ -138,6 +144,7 @@ function readBody(opened: UpstreamBlobBody, { bytes, onBytes, onUnread }: BodyOp
           });
         chunk = value;
         onBytes(chunk.length);
+        unread -= chunk.length;
       }
       const length = Math.min(chunk.length, into.length, left);
       into.set(chunk.subarray(0, length));
@@ -146,7 +153,8 @@ function readBody(opened: UpstreamBlobBody, { bytes, onBytes, onUnread }: BodyOp
       return length;
     },
     async close() {
-      onUnread(Math.max(0, left - chunk.length));
+      onUnread(unread);
+      unread = 0;
       left = 0;
       opened.close();
       await chunks.return?.();

@@ -99,12 +99,12 @@ class BlobSender {
 
   #begin(): void {
     const { raw, request } = this.#reply;
+    this.#beginning?.resolve();
+    this.#beginning = undefined;
     markFirstByte(request.record);
     this.#reply.hijack();
     raw.writeHead(this.#reply.statusCode, this.#reply.getHeaders() as OutgoingHttpHeaders);
     raw.setTimeout(this.#body.stallMs, () => this.#onTimeout());
-    this.#beginning?.resolve();
-    this.#beginning = undefined;
   }
 
   #onTimeout(): void {

@@ -1,6 +1,6 @@
 // Checks that all fills of a blob together read at most its size alongside them. A fill that continues from a
 // checkpoint has the rest of that budget, plus the bytes since the last heartbeats. A fill without a checkpoint has the
-// whole budget.
+// whole budget. Ranges that a fill requests before it fetches the whole blob have no limit, but count.
 import type { FillRecord } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
@@ -33,15 +33,29 @@ export function watchSides(
   let before: readonly [number, number] = [0, 0];
   /** The part of `spent` that the record contains for certain. */
   let recorded = 0;
+  /** The value of `spent` with which the fill began. */
+  let carried = 0;
+  let most = size;
   const seen = new Map<object, number>();
 
-  const spentSince = (address: string | undefined) => {
+  const getsOf = (address: string | undefined) => {
     const owner = workers.find((worker) => worker.address === address)?.owner;
+    return upstream.gets.filter((get) => get.digest === digest && get.owner === owner && get.beganAtMs > sinceMs);
+  };
+
+  const spentSince = (address: string | undefined) => {
     let sum = 0;
-    for (const get of upstream.gets) {
-      if (get.digest !== digest) continue;
-      if (get.owner === owner && get.beganAtMs > sinceMs) sum += get.sideBytes - (seen.get(get) ?? 0);
-      seen.set(get, get.sideBytes);
+    for (const get of getsOf(address)) sum += get.sideBytes - (seen.get(get) ?? 0);
+    for (const get of upstream.gets) seen.set(get, get.sideBytes);
+    return sum;
+  };
+
+  /** Returns the bytes of the ranges that the fill requested before the whole blob. */
+  const requestedBeforeWhole = (address: string | undefined) => {
+    let sum = 0;
+    for (const { from, toExclusive } of getsOf(address)) {
+      if (toExclusive === undefined) break;
+      sum += toExclusive - from;
     }
     return sum;
   };
@@ -58,16 +72,19 @@ export function watchSides(
     const record = await shared.index.fills.read(digest);
     // While the index has no record, the owner of the fill is unknown.
     spent += spentSince(last?.address);
-    if (record !== undefined && !isLive(record)) last = undefined;
-    else if (record !== undefined) {
+    if (record !== undefined && !isLive(record)) {
+      last = undefined;
+      sinceMs = schedule.nowMs;
+    } else if (record !== undefined) {
       const isMoved = record.generation !== last?.generation;
-      if (isMoved) spent = carriedOn(record);
+      if (isMoved) spent = carried = carriedOn(record);
       if (isMoved && last !== undefined) sinceMs = schedule.nowMs;
       if (isMoved || record.checkpoint !== last?.checkpoint) recorded = isMoved ? spent : before[0];
       last = record;
     }
     before = [before[1], spent];
-    if (spent > size && !isOver) problem(`${spent} bytes were read alongside the fills of a blob of ${size}`);
+    if (last !== undefined) most = Math.max(size, carried + requestedBeforeWhole(last.address));
+    if (spent > most && !isOver) problem(`${spent} bytes were read alongside the fills of a blob of ${size}`);
   };
   const checkAgain = () => {
     if (isOver) return;
