@@ -3,7 +3,5 @@
 import { createRequire } from 'node:module';
 import type * as Undici from 'undici';
 
-const require = createRequire(import.meta.url);
-
-/** Returns the library. The first call takes some ten milliseconds. */
-export const loadUndici = (): typeof Undici => require('undici');
+/** Returns the library. The first call takes some ten milliseconds. Later calls take it from Node's cache of modules. */
+export const loadUndici = (): typeof Undici => createRequire(import.meta.url)('undici');
