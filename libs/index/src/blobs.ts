@@ -74,8 +74,8 @@ export interface BlobIndex {
   leastRecent(): AsyncIterable<BlobRecord>;
   /**
    * Iterates over the shards in order, beginning with the one at position `first`. Yields each shard when it is
-   * requested, with its records as they are then. It may omit a record that is added after the iteration began. A whole
-   * iteration searches the index a few times at most, unlike an iteration for each shard.
+   * requested, with its records as they are then. It may omit a record that is added after the iteration began, and others
+   * if Redis fails over meanwhile. It searches the index once for each half a million records, instead of for each shard.
    */
   shards(first: number): AsyncIterable<BlobShard>;
   /**

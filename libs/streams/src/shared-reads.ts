@@ -13,8 +13,8 @@ export interface SharedReader {
   ready(): Promise<void>;
   /**
    * Returns the next bytes, or `undefined` at the end; a promise of them if they are not in memory. They are valid until the next
-   * call of `next` or `close`. Before the last bytes of the blob, it compares every segment that this reader got with the verified blob. Throws or
-   * rejects with `content-mismatch` if one differs.
+   * call of `next` or `close`. Before the last bytes of the blob, it compares every segment that this reader got with the
+   * verified blob. Throws or rejects with `content-mismatch` if one differs.
    */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   close(): void;

@@ -1,4 +1,3 @@
 export type * from './api/index.ts';
 export { buildAdmin } from './build-admin.ts';
 export { assembleAdmin } from './wiring/assemble-admin.ts';
-export { openAdminAccess } from './wiring/open-admin-access.ts';

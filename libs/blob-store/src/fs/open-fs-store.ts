@@ -172,6 +172,8 @@ async function* walk(
   }
 }
 
+const shardName = /^[0-9a-f]{2}$/;
+
 /**
  * Yields the blobs in distribution's directories one by one, because a cache may contain millions of blobs. Skips all
  * other entries. `directory` contains one directory for each algorithm; `shard` is the first two digits of a digest.
@@ -179,9 +181,10 @@ async function* walk(
 async function* listBlobFiles(calls: FileCalls, directory: string, shard?: string): AsyncGenerator<StoredBlob> {
   for (const algorithm of algorithms) {
     for await (const prefix of shard === undefined ? entriesOf(calls, join(directory, algorithm)) : [shard]) {
+      if (!shardName.test(prefix)) continue;
       for await (const hex of entriesOf(calls, join(directory, algorithm, prefix))) {
         const digest = `${algorithm}:${hex}`;
-        if (!isDigest(digest) || !hex.startsWith(prefix) || prefix.length !== 2) continue;
+        if (!isDigest(digest) || !hex.startsWith(prefix)) continue;
         const found = await statFile(calls, join(directory, algorithm, prefix, hex, 'data'));
         if (found !== undefined) yield { digest, size: found.size, modifiedAtMs: found.mtimeMs };
       }

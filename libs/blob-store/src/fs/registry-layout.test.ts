@@ -55,6 +55,7 @@ test('only committed blobs are listed', async (t) => {
     [`${blobs}/sha256/AB/${'AB'.repeat(32)}/data`]: 'upper case',
     [`${blobs}/sha256/cd/${'cd'.repeat(32)}/link`]: 'no data',
     [`${blobs}/sha256/ef/${'ef'.repeat(32)}/data/file`]: 'data is a directory',
+    [`${blobs}/sha256/README`]: 'a file beside the directories',
     [`${blobs}/md5/ab/${'ab'.repeat(16)}/data`]: 'another algorithm',
     [`${repositoryRoot}/_uploads/8c1d/data`]: 'half an upload',
     [`${repositoryRoot}/_uploads/8c1d/startedat`]: '2024-01-01T00:00:00Z',

@@ -1,6 +1,5 @@
 // Converts errors of undici, TLS and the resolver to a CacheError that names the failure and the server.
 import { CacheError, isCacheError } from '@cistern/errors';
-import { loadUndici } from './load-undici.ts';
 import { nameUpstream, type UpstreamIdentity } from './transport.ts';
 
 const timeouts: Readonly<Record<string, string>> = {
@@ -85,7 +84,7 @@ export function toNetworkError(error: unknown, { upstream, url, signal }: Networ
   if (timeout !== undefined)
     return new CacheError('upstream-timeout', `${server} ${timeout}.`, { ...options, retryable: true });
   if (isTls) return new CacheError('upstream-unreachable', `${server} cannot be reached over TLS (${code}).`, options);
-  if (error instanceof loadUndici().errors.HTTPParserError)
+  if (error instanceof Error && error.name === 'HTTPParserError')
     return new CacheError('upstream-unreachable', `${server} sent an answer that is not HTTP/1.1.`, options);
   return new CacheError('upstream-unreachable', `${server} ${failures[code] ?? `cannot be reached (${code})`}.`, {
     ...options,
