@@ -8,6 +8,15 @@ export interface Interval {
 }
 
 /**
+ * Returns the number of bytes that a read from `position` into the buffer can return, which is 0 at the end. Throws a RangeError
+ * if the buffer is empty, because 0 would mean the end.
+ */
+export function readableBytes(into: Uint8Array, position: number, endExclusive: number): number {
+  if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+  return Math.min(into.byteLength, endExclusive - position);
+}
+
+/**
  * Throws CacheError `range-unsatisfiable` unless `range` is inside the blob. Without `range`, returns the whole blob.
  */
 export function checkRange(digest: Digest, size: number, range: ByteRange | undefined): Interval {

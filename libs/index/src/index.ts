@@ -1,5 +1,5 @@
 export type { AuditKind } from './audit.ts';
-export { shardCount } from './blobs.ts';
+export { shardAt, shardCount } from './blobs.ts';
 export type { BlobRecord, BlobShard, ManifestRecord } from './blobs.ts';
 export type { CacheIndex, PubSub, ValueIndex } from './cache-index.ts';
 export type { FillClaim, FillClass, FillIndex, FillRecord, RecordSignature, Victim } from './fills.ts';

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { CacheError } from '@cistern/errors';
 import type { ByteRange, Digest } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
-import { checkRange, type Interval } from '../check-range.ts';
+import { checkRange, type Interval, readableBytes } from '../check-range.ts';
 import type { FileCalls } from './store-error.ts';
 
 const openFile = promisify<string, string, number>(open);
@@ -49,9 +49,8 @@ function createReader(
     start,
     endExclusive,
     async read(into) {
-      if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+      const length = readableBytes(into, position, endExclusive);
       if (closed !== undefined) throw closedError();
-      const length = Math.min(into.byteLength, endExclusive - position);
       if (length === 0) return 0;
       reading = readAt(file, into, length, position).catch(onReadError);
       const bytesRead = await reading;

@@ -2,7 +2,7 @@
 import { CacheError } from '@cistern/errors';
 import { type Digest, digestHex } from '@cistern/oci';
 import type { BlobReader, BlobStore } from '../blob-store.ts';
-import { checkRange, type Interval } from '../check-range.ts';
+import { checkRange, type Interval, readableBytes } from '../check-range.ts';
 import { orBodyError } from '../read-body.ts';
 import { beginMemoryUpload, readWholeBody } from './begin-memory-upload.ts';
 import { quarantineKey, checkObjectSize, parseObjectKey, parseObjectPrefix } from '../key-layout.ts';
@@ -112,11 +112,10 @@ function createReader(contents: MemoryContents, bytes: Uint8Array, { start, endE
     start,
     endExclusive,
     async read(into) {
-      if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+      const length = readableBytes(into, position, endExclusive);
       await Promise.resolve();
       if (closed) throw new Error('the blob reader is closed');
       checkAvailable(contents);
-      const length = Math.min(into.byteLength, endExclusive - position);
       into.set(bytes.subarray(position, position + length));
       position += length;
       return length;

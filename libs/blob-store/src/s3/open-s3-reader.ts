@@ -4,7 +4,7 @@
 import { endedEarly } from '@cistern/streams';
 import { type ByteRange, type Digest, parseContentRange } from '@cistern/oci';
 import type { BlobReader } from '../blob-store.ts';
-import { checkRange, type Interval } from '../check-range.ts';
+import { checkRange, type Interval, readableBytes } from '../check-range.ts';
 import type { BodyResponse } from './create-body-transport.ts';
 import { contentLength } from './create-s3-objects.ts';
 import type { S3Bucket } from './s3-bucket.ts';
@@ -70,9 +70,8 @@ function createReader(bucket: S3Bucket, { digest, name, size, start, endExclusiv
     start,
     endExclusive,
     async read(into) {
-      if (into.byteLength === 0) throw new RangeError('the buffer to read into is empty');
+      const wanted = readableBytes(into, position, endExclusive);
       checkOpen();
-      const wanted = Math.min(into.byteLength, endExclusive - position);
       if (wanted === 0) return 0;
       for (;;) {
         const from = body ?? (await resume());

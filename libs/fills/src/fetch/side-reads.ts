@@ -60,9 +60,9 @@ export function createSideReads(options: SideReadsOptions) {
       };
       requestedBytes += requested;
       try {
-        const either = AbortSignal.any([signal, ending.signal]);
-        const body = taken?.body ?? (await get({ from, toExclusive: endExclusive, signal: either }));
-        return readBody(body, { bytes: endExclusive - from, requested, onBytes, onUnread });
+        const request = () =>
+          get({ from, toExclusive: endExclusive, signal: AbortSignal.any([signal, ending.signal]) });
+        return readBody(taken?.body ?? (await request()), { bytes: endExclusive - from, requested, onBytes, onUnread });
       } catch (error) {
         onUnread(requested);
         throw error;

@@ -21,7 +21,7 @@ import {
   readLinksObject,
   readTagObject,
 } from '@cistern/content';
-import type { RepositoryKey } from '@cistern/index';
+import { type RepositoryKey, shardAt, shardCount } from '@cistern/index';
 import type { Digest } from '@cistern/oci';
 
 export interface PartDeps extends IndexAndStore {
@@ -47,7 +47,7 @@ export interface RebuildPart {
   readonly items: (deps: PartDeps) => AsyncIterable<RebuildItem>;
 }
 
-const shards = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const shards = Array.from({ length: shardCount }, (_, position) => shardAt(position));
 /**
  * Number of parts of a step for small objects. Each part lists the keys of all parts and processes only its own,
  * because a listing takes a thousandth of the time of reading.

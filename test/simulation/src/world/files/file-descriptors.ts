@@ -1,10 +1,11 @@
-// The functions of `node:fs` that read a file through its descriptor. Descriptors of the world are larger than any of the machine.
+// The functions of `node:fs` that read a file through its descriptor. Descriptors of the world are larger than those of the
+// machine.
 import { callbackify } from 'node:util';
 import { fileError } from './file-system.ts';
-import { isSimulated, simulatedFiles } from './promised-files.ts';
+import { divide, type Functions, isSimulated } from './divide.ts';
+import { simulatedFiles } from './promised-files.ts';
 
 type Handle = Awaited<ReturnType<typeof simulatedFiles.open>>;
-type Functions = Record<string, (...given: never[]) => unknown>;
 
 const firstDescriptor = 2 ** 30;
 const handles = new Map<number, Handle>();
@@ -38,13 +39,7 @@ const simulatedDescriptors = {
 const isOurs = (first: unknown) => (typeof first === 'number' ? first > firstDescriptor : isSimulated(first));
 
 /** `machine` holds the module's own functions, which still serve all other paths and descriptors. */
-export function dividedDescriptors(machine: Functions): Functions {
-  const divided = Object.entries(simulatedDescriptors as Functions).map(([name, simulated]) => {
-    const own = machine[name]!;
-    return [name, (...given: never[]) => (isOurs(given[0]) ? simulated(...given) : own(...given))] as const;
-  });
-  return Object.fromEntries(divided);
-}
+export const dividedDescriptors = (machine: Functions): Functions => divide(machine, simulatedDescriptors, isOurs);
 
 /** Forgets the descriptors of the former world. */
 export function resetDescriptors(): void {

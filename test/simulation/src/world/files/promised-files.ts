@@ -2,6 +2,7 @@
 import { clock } from '../clock.ts';
 import { type Inode, makeDurable, writeAt } from './disk.ts';
 import { openHandle, statOf } from './file-handle.ts';
+import { divide, type Functions, isSimulated } from './divide.ts';
 import { disk, fileError, fileSystem, operate, simulatedRoot } from './file-system.ts';
 
 interface RemoveOptions {
@@ -154,15 +155,5 @@ export const simulatedFiles = {
     }),
 };
 
-export const isSimulated = (path: unknown) => typeof path === 'string' && `${path}/`.startsWith(`${simulatedRoot}/`);
-
-type Functions = Record<string, (...given: never[]) => unknown>;
-
 /** `machine` holds the module's own functions, which still serve all other paths. */
-export function dividedFiles(machine: Functions): Functions {
-  const divided = Object.entries(simulatedFiles as Functions).map(([name, simulated]) => {
-    const own = machine[name]!;
-    return [name, (...given: never[]) => (isSimulated(given[0]) ? simulated(...given) : own(...given))] as const;
-  });
-  return Object.fromEntries(divided);
-}
+export const dividedFiles = (machine: Functions): Functions => divide(machine, simulatedFiles, isSimulated);
