@@ -16,3 +16,8 @@ export function drawSpool(seed: number): ClusterFile['spool'] {
   const { maxBytes, perFill } = random.pick(spools);
   return { maxBytes, perFillBytes: random.pick(perFill) };
 }
+
+/** Returns true if a few slow fetches of large blobs fill the spool. */
+export function isSmallSpool({ maxBytes }: ClusterFile['spool']): boolean {
+  return maxBytes < mebibyte;
+}

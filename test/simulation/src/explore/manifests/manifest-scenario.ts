@@ -108,10 +108,10 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const repositories = [...honest, ...hostile];
 
   const staleWhileRevalidateMs = random.pick([0, 4_000]);
-  const isSmall = random.chance(0.3) || has('undeletable objects');
-  const maxBytes = isSmall ? random.pick(storeSizes) : Infinity;
+  const maxBytes = random.chance(0.3) || has('undeletable objects') ? random.pick(storeSizes) : Infinity;
   const isScrubbed = has('damage stored');
   const forgetAfterMs = seed % forgetfulEvery === 0 ? 5_000 : hourMs;
+  const spool = drawSpool(seed);
   const nodes = await startNodes({
     frontends: 2 + (random.chance(0.2) ? 1 : 0),
     workers: Math.max(1 + random(2), has('worker without network') ? 2 : 1),
@@ -124,7 +124,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
       vault: isGuarded ? vault.url : undefined,
       staleWhileRevalidateMs,
       maxBytes,
-      spool: drawSpool(seed),
+      spool,
       isScrubbed,
       forgetAfterMs,
       logins: logins.file,
@@ -155,7 +155,7 @@ async function play(run: Run): Promise<() => Promise<void>> {
   const facts: ScenarioFacts = {
     problem,
     isCalm: faults.length === 0,
-    ...expectedPulls({ faults, repositories, purges, isSmall: maxBytes !== Infinity }),
+    ...expectedPulls({ faults, repositories, purges, maxBytes, spool }),
     ttlMs,
     staleWhileRevalidateMs,
     get confirmingMs() {
