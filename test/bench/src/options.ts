@@ -1,6 +1,6 @@
 // Parses the options of a benchmark run.
 import { parseArgs } from 'node:util';
-import { fewestRounds } from './against/judge.ts';
+import { fewestRounds, looks } from './against/judge.ts';
 
 export interface Options {
   readonly isHelp: boolean;
@@ -25,7 +25,8 @@ npm run bench -- --against <commit> [options]: compare the work tree with anothe
   --only <name>   one workload (or several: a,b, or repeat the option), of either mode; "cold" means all of "cold-"
   --against <c>   Cistern of the work tree in turn with that of a commit: 35 minutes, with --full some hours
   --rounds <n>    rounds of each workload; default 3, with --full 5 (3 for large transfers), with --against
-                  ${fewestRounds}, the fewest that give a verdict
+                  ${fewestRounds}, the fewest that give a verdict. A workload that looks slower without a proof gets
+                  as many again, up to ${looks} times as many in all
   --seconds <n>   duration of each load; default 1, with --full 5
   --json <file>   write every single figure
   --record        write medians and ratios to test/bench/days, one file for each day and machine; then do --write

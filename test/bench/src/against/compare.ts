@@ -8,7 +8,8 @@ import type { Options } from '../options.ts';
 import { describeMachine } from '../report/describe-machine.ts';
 import { chooseWorkloads, keepRunnable } from '../workloads/choose-workloads.ts';
 import { workloads } from '../workloads/workloads.ts';
-import { judgeWorkloads } from './judge-workloads.ts';
+import { looks } from './judge.ts';
+import { judgeWorkloads, needsMoreRounds } from './judge-workloads.ts';
 import { measureTurns, ownKinds } from './measure-turns.ts';
 import { openCheckout } from './open-checkout.ts';
 import { describeWorkTree, resolveCommit } from './resolve-commit.ts';
@@ -36,6 +37,8 @@ export async function compare(against: string, options: Options, print: (text: s
   const compared = await measureTurns(chosen, {
     sites: { old, new: site, again: old },
     rounds,
+    looks,
+    needsMoreRounds,
     seconds,
     isFull,
     print,
@@ -44,7 +47,7 @@ export async function compare(against: string, options: Options, print: (text: s
   const machine = describeMachine();
   const verdicts = judgeWorkloads(compared);
   const failures = compared.flatMap(({ failure }) => failure ?? []);
-  const about = `${machine}; old: ${against} (${commit.slice(0, 10)}), new: work tree (${workTree}); ${rounds} rounds of ${seconds} s.
+  const about = `${machine}; old: ${against} (${commit.slice(0, 10)}), new: work tree (${workTree}); ${rounds} to ${looks * rounds} rounds of ${seconds} s.
 Ratios below 1 are worse; the interval is two standard errors; A/A is old to old.`;
   process.stdout.write(`${about}\n\n${verdictTables(verdicts)}\n${verdictLines(verdicts)}`);
   if (json !== undefined) {

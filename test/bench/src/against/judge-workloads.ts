@@ -1,6 +1,6 @@
 // Derives the verdicts on all figures of a workload, and the verdict on the workload.
 import { median } from '../report/medians.ts';
-import { judge, type Outcome, type Verdict } from './judge.ts';
+import { isInDoubt, judge, type Outcome, type Verdict } from './judge.ts';
 import type { Compared } from './measure-turns.ts';
 
 export interface FigureVerdict extends Verdict {
@@ -31,6 +31,11 @@ export function judgeWorkloads(all: readonly Compared[]): WorkloadVerdict[] {
       const outcome = gravest.find((one) => figures.some((figure) => figure.outcome === one)) ?? 'no ratio';
       return { compared, outcome, figures };
     });
+}
+
+/** Returns true if no figure is slower, and more rounds can show that one is. */
+export function needsMoreRounds(compared: Compared): boolean {
+  return judgeWorkloads([compared]).some(({ outcome, figures }) => outcome !== 'slower' && figures.some(isInDoubt));
 }
 
 function judgeFigures({ rounds }: Compared): FigureVerdict[] {

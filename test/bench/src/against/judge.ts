@@ -24,12 +24,14 @@ export interface Verdict {
 /** A ratio within 5 % of 1 counts as no difference, even if it is significant. */
 const leastDistance = Math.log(1 / 0.95);
 /**
- * The largest acceptable part of choices that look as bad as the real one. With some 40 figures, one run of 25 has a
- * false alarm.
+ * The largest acceptable part of choices that look as bad as the real one. A figure is judged up to four times
+ * (`looks`), so with some 40 figures at most one run of 12 has a false alarm.
  */
-const mostChance = 0.001;
+const mostChance = 0.0005;
 /** With fewer rounds, even the worst choice of all is more likely than `mostChance`. */
 export const fewestRounds = Math.ceil(Math.log(1 / mostChance) / Math.log(3));
+/** A figure that looks worse without a proof gets the same number of rounds again, until it was judged this often. */
+export const looks = 4;
 
 /** Judges positive values. Other values have no ratio. */
 export function judge(rounds: readonly RoundValues[], better: 'higher' | 'lower'): Verdict {
@@ -50,6 +52,11 @@ export function judge(rounds: readonly RoundValues[], better: 'higher' | 'lower'
     interval: [Math.exp(distance - halfWidth), Math.exp(distance + halfWidth)],
     noise: Math.exp(noise),
   };
+}
+
+/** Returns true for a figure that looks worse, but whose noise hides the proof. */
+export function isInDoubt({ outcome, ratio }: Verdict): boolean {
+  return outcome === 'no difference' && Math.log(ratio) < -leastDistance;
 }
 
 function outcomeOf(logs: readonly RoundValues[], distance: number, noise: number): Outcome {

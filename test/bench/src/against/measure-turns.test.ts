@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
 import type { Run, Workload } from '../workloads/workload.ts';
-import { judgeWorkloads } from './judge-workloads.ts';
+import { judgeWorkloads, needsMoreRounds } from './judge-workloads.ts';
 import { measureTurns } from './measure-turns.ts';
 import { verdictLines, verdictTables } from './verdict-tables.ts';
 
@@ -36,7 +36,15 @@ function stage(values: Readonly<Record<string, Value>>) {
   const [old, own, again] = ['old', 'new', 'again'].map((checkout) => ({ checkout }) as Site);
   const sites = { old: old!, new: own!, again: again! };
   const run = (rounds: number) =>
-    measureTurns(workloads, { sites, rounds, seconds: 1, isFull: false, print: () => {} });
+    measureTurns(workloads, {
+      sites,
+      rounds,
+      looks: 3,
+      needsMoreRounds,
+      seconds: 1,
+      isFull: false,
+      print: () => {},
+    });
   return { log, run };
 }
 
@@ -76,8 +84,26 @@ test('a slower side appears in the table and in the line, and the first round do
   assert.equal(verdictLines(verdicts), 'load, cistern: slower (requests/s 0.80×)\nblob, cistern: no difference\n');
   assert.match(
     verdictTables(verdicts),
-    /^\| The load: The cistern \| old \| new \|.*\n.*\n\| requests\/s \| 101 \| 81 \| 0\.80× \(0\.80 to 0\.80\) \| 1\.00× \| slower \|\n/,
+    /^\| The load: The cistern, 7 rounds \| old \| new \|.*\n.*\n\| requests\/s \| 101 \| 81 \| 0\.80× \(0\.80 to 0\.80\) \| 1\.00× \| slower \|\n/,
   );
+});
+
+test('a workload that looks slower without a proof gets more rounds, until it has one or the third time', async () => {
+  const { run } = stage({
+    load: (side, round) => (side === 'new' && round !== 2 ? 80 : 100),
+    noisy: (side, round) => (side !== 'new' ? 100 : round % 7 === 0 ? 40 : 105),
+    blob: () => 1,
+  });
+  const compared = await run(7);
+  assert.deepEqual(
+    compared.map(({ rounds }) => rounds.length),
+    [14, 21, 7],
+  );
+  assert.deepEqual(
+    judgeWorkloads(compared).map(({ outcome }) => outcome),
+    ['slower', 'no difference', 'no difference'],
+  );
+  assert.match(verdictTables(judgeWorkloads(compared)), /The load: The cistern, 14 rounds \|/);
 });
 
 test('a side with wrong responses is named and gets no verdict, and the other workloads continue', async () => {

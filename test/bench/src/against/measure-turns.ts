@@ -35,6 +35,10 @@ export interface TurnOptions {
   /** `again` is a second server of the same commit as `old`. */
   readonly sites: Readonly<Record<Side, Site>>;
   readonly rounds: number;
+  /** How often a workload gets that many rounds at most. */
+  readonly looks: number;
+  /** Asked after the rounds of each workload. */
+  readonly needsMoreRounds: (compared: Compared) => boolean;
   readonly seconds: number;
   readonly isFull: boolean;
   readonly print: (text: string) => void;
@@ -57,7 +61,21 @@ export async function measureTurns(workloads: readonly Workload[], options: Turn
   const pairs = workloads.flatMap((workload) =>
     ownKinds(workload).map((kind): Pair => ({ workload, kind, rounds: [] })),
   );
-  for (let round = 0; round <= options.rounds; round += 1) {
+  const { rounds, looks, needsMoreRounds, print } = options;
+  await measureRounds(pairs, 0, rounds, options);
+  for (let look = 1; look < looks; look += 1) {
+    const doubtful = pairs.filter(needsMoreRounds);
+    if (doubtful.length === 0) break;
+    print(
+      `${rounds} more rounds, because these look slower: ${doubtful.map(({ workload }) => workload.name).join(', ')}`,
+    );
+    await measureRounds(doubtful, look * rounds + 1, (look + 1) * rounds, options);
+  }
+  return pairs;
+}
+
+async function measureRounds(pairs: readonly Pair[], first: number, last: number, options: TurnOptions): Promise<void> {
+  for (let round = first; round <= last; round += 1) {
     const open = (side: Side) =>
       openContenders(options.sites[side], (text) => options.print(`${text}, ${titles[side]}`));
     const contenders = { old: open('old'), new: open('new'), again: open('again') };
@@ -65,22 +83,21 @@ export async function measureTurns(workloads: readonly Workload[], options: Turn
       for (const [position, pair] of pairs.entries()) {
         const kinds = pairs.slice(position).map(({ kind }) => kind);
         for (const running of Object.values(contenders)) await running.keepOnly(kinds);
-        if (pair.failure === undefined) await takeTurns(pair, contenders, { ...options, round });
+        if (pair.failure === undefined) await takeTurns(pair, contenders, { ...options, round, last });
       }
     } finally {
       for (const running of Object.values(contenders)) await running.close();
     }
   }
-  return pairs;
 }
 
 async function takeTurns(
   pair: Pair,
   contenders: Readonly<Record<Side, Contenders>>,
-  { sites, round, rounds, seconds, isFull, print }: TurnOptions & { readonly round: number },
+  { sites, round, last, seconds, isFull, print }: TurnOptions & { readonly round: number; readonly last: number },
 ): Promise<void> {
   const { workload, kind } = pair;
-  const name = round === 0 ? 'round before the count' : `round ${round}/${rounds}`;
+  const name = round === 0 ? 'round before the count' : `round ${round}/${last}`;
   const figures: Record<Side, readonly Figure[]> = { old: [], new: [], again: [] };
   for (const side of orders[round % orders.length] ?? []) {
     print(`${workload.title}, ${kind.name}, ${name}: ${titles[side]}`);

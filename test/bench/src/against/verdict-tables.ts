@@ -5,8 +5,8 @@ import type { FigureVerdict, WorkloadVerdict } from './judge-workloads.ts';
 /** Returns tables of all figures of all workloads. */
 export function verdictTables(verdicts: readonly WorkloadVerdict[]): string {
   return verdicts
-    .map(({ compared: { workload, kind }, figures }) => {
-      const columns = `| ${workload.title}: ${kind.title} | old | new | new to old | A/A | verdict |`;
+    .map(({ compared: { workload, kind, rounds }, figures }) => {
+      const columns = `| ${workload.title}: ${kind.title}, ${rounds.length} rounds | old | new | new to old | A/A | verdict |`;
       return `${columns}\n| --- | ---: | ---: | ---: | ---: | --- |\n${figures.map(rowOf).join('\n')}\n`;
     })
     .join('\n');
