@@ -34,8 +34,8 @@ test('a rate sends exactly its number of requests, over all connections', async 
     ports.add(socket.remotePort);
     response.end('bytes');
   });
-  const { requests } = await run({ url, rate: 50 });
-  assert.deepEqual([requests, served, ports.size], [50, 50, 4]);
+  const { requests, latePart } = await run({ url, rate: 50 });
+  assert.deepEqual([requests, latePart, served, ports.size], [50, 0, 50, 4]);
 });
 
 test('without a rate, each connection sends until the time is over, also HEADs', async (t) => {
@@ -48,14 +48,14 @@ test('without a rate, each connection sends until the time is over, also HEADs',
   assert.deepEqual([...methods], ['GET', 'HEAD']);
 });
 
-test('a server that does not keep up is an error, and one that stops too', async (t) => {
+test('a server that does not keep up makes requests late, and one that stops is an error', async (t) => {
   let mostServed = Number.POSITIVE_INFINITY;
   let served = 0;
   const url = await serve(t, (_request, response) => {
     if ((served += 1) <= mostServed) response.end('bytes');
   });
   // The clock runs so fast that requests become due faster than they are answered.
-  await assert.rejects(run({ url, rate: 1000 }, 1), /fell behind the rate: \d+ % of requests were late/);
+  assert.ok((await run({ url, rate: 1000 }, 1)).latePart > 0.1);
   mostServed = served + 8;
   await assert.rejects(run({ url, rate: 1000 }, 1), /did not answer all requests/);
 });

@@ -1,13 +1,12 @@
 // Runs `runSocketLoad` in a process of its own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { SocketLoad } from './run-socket-load.ts';
-import type { LoadResult } from './wrk.ts';
+import type { RatedResult, SocketLoad } from './run-socket-load.ts';
 
-export type SocketLoadAnswer = LoadResult | { readonly error: string };
+export type SocketLoadAnswer = RatedResult | { readonly error: string };
 
 /** Rejects like `runSocketLoad`. */
-export async function socketLoad(load: SocketLoad): Promise<LoadResult> {
+export async function socketLoad(load: SocketLoad): Promise<RatedResult> {
   const program = new URL('socket-load-process.ts', import.meta.url);
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = once(child, 'exit').then((): never => {

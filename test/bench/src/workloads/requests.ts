@@ -8,6 +8,7 @@ import type { SocketLoad } from '../load/run-socket-load.ts';
 import { socketLoad } from '../load/socket-load.ts';
 import { type LoadResult, wrk } from '../load/wrk.ts';
 import type { Added, Upstream } from '../upstream/start-upstream.ts';
+import { keepRate } from './keep-rate.ts';
 import { rateFor } from './rate-for.ts';
 import { settle } from './settle.ts';
 import { warmUp } from './warm-up.ts';
@@ -120,7 +121,7 @@ function rateOf(kind: Kind): Workload {
         // The first contender, which is Cistern, sets the rate of all.
         rate ??= rateFor(cost);
       }
-      const { result, costs } = await measureCosts(contender, () => socketLoad({ ...load, rate }));
+      const { result, costs } = await keepRate(() => measureCosts(contender, () => socketLoad({ ...load, rate })));
       return [
         ...costs,
         { name: 'p99 ms', value: result.p99Ms, better: 'lower' },
@@ -156,7 +157,7 @@ function compile({ pids, allocatedBytes }: Contender, send: () => Promise<LoadRe
   return settle(measureCost, allocatedBytes !== undefined);
 }
 
-async function measureCosts(contender: Contender, send: () => Promise<LoadResult>) {
+async function measureCosts<T extends LoadResult>(contender: Contender, send: () => Promise<T>) {
   const [cpu, allocations] = [watchCpu(contender.pids), await watchAllocations(contender)];
   const result = await send();
   const [cpuSeconds, bytes] = [cpu.soFar(), await allocations.soFar()];
