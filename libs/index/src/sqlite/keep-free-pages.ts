@@ -71,6 +71,8 @@ export function keepFreePages(database: DatabaseSync, path: string, log: IndexLo
         occupy.run((countFree() + addedPages - 1) * (pageSize - 4));
         release.run();
       });
+      // Otherwise the added pages stay in SQLite's cache.
+      database.exec('PRAGMA shrink_memory');
     } finally {
       // Limits the database to its actual pages, because a checkpoint truncates the file after the last page.
       limit(countAll());

@@ -3,7 +3,8 @@
 // the load.
 import { startCluster } from '@cistern/test-servers';
 import type { ContenderKind, Site } from '../contenders/contender.ts';
-import { checkCpuLimits, limitCpu } from '../load/limit-cpu.ts';
+import { checkCpuLimits } from '../load/limit-cpu.ts';
+import { limitNodes } from '../load/limit-nodes.ts';
 import { watchCpu } from '../load/process-figures.ts';
 import { type LoadResult, wrk } from '../load/wrk.ts';
 import { warmUp } from './warm-up.ts';
@@ -51,13 +52,7 @@ async function loadFrontends({ site, isWarm, seconds }: Run, count: number, core
   // Each frontend compiles its code before its CPU is limited.
   for (const { url } of started.frontends)
     await wrk({ url: url + path, connections: connectionsEach, seconds: warmUpSeconds });
-  for (const { pid, kill } of started.frontends) {
-    const limit = await limitCpu(pid, cores);
-    ends.defer(async () => {
-      await kill();
-      await limit.release();
-    });
-  }
+  await limitNodes(started.frontends, cores, ends);
   const pids = started.frontends.map(({ pid }) => pid);
   const measure = async (how: string, load: (forSeconds: number) => Promise<readonly LoadResult[]>) => {
     await load(1);

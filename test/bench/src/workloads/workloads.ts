@@ -16,6 +16,7 @@ import { secure } from './secure.ts';
 import { slowClients } from './slow-clients.ts';
 import { start } from './start.ts';
 import { striping } from './striping.ts';
+import { workers } from './workers.ts';
 import type { Workload } from './workload.ts';
 
 export const workloads: readonly Workload[] = [
@@ -34,6 +35,7 @@ export const workloads: readonly Workload[] = [
   slowClients,
   clients,
   ...frontends,
+  workers,
   indexGrowth,
   indexLarge,
 ];
