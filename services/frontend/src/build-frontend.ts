@@ -92,6 +92,8 @@ export function buildFrontend(options: FrontendOptions): FastifyInstance {
     },
   });
   if (tls !== undefined) tls.serve(app.server as unknown as TlsServer);
+  // By default Node.js discards all fields after the 1,000th, and they could include a proxy's `X-Forwarded-For`.
+  app.server.maxHeadersCount = 0;
   const { maxConnections, isExcepted = () => false, metrics } = options;
   /** Sockets whose client address comes from a PROXY header. */
   const proxiedSockets = new WeakSet<Socket>();

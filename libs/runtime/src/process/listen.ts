@@ -1,6 +1,6 @@
 // Opens a listener on a configured address, or fails with a message for the operator. Also drains a listener.
-import type { Server } from 'node:http';
-import type { Server as NetServer } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import type { Server as NetServer, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import { StartError } from '../start-error.ts';
@@ -47,6 +47,7 @@ export async function listen(
   key: string,
   reusePort = false,
 ): Promise<BoundAddress> {
+  rememberConnections(app.server);
   try {
     if (address.kind === 'unix') {
       await app.listen({ path: address.path });
@@ -110,6 +111,7 @@ const idleSweepMs = 100;
  */
 export async function drain(app: HttpApp, graceMs: number): Promise<number> {
   const { server } = app;
+  keepUnsentResponses(server);
   const done = new AbortController();
   const closed = app.close().finally(() => done.abort());
   const deadline = performance.now() + graceMs;
@@ -127,6 +129,35 @@ export async function drain(app: HttpApp, graceMs: number): Promise<number> {
   }
   await closed;
   return aborted;
+}
+
+const openConnections = new WeakMap<Server, Set<Socket>>();
+
+function rememberConnections(server: Server): void {
+  if (openConnections.has(server)) return;
+  const open = new Set<Socket>();
+  openConnections.set(server, open);
+  server.on((server as NetServer) instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+}
+
+/**
+ * Makes `closeIdleConnections`, which Node.js and Fastify call too, wait while the end of a response is still in memory.
+ * Node.js counts its connection as idle as soon as the response has ended, and would discard the rest.
+ */
+function keepUnsentResponses(server: Server): void {
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    const open = openConnections.get(server) ?? [];
+    if (![...open].some(hasUnsentEnd)) closeIdle();
+  };
+}
+
+/** Node.js removes a response from its socket when all bytes are sent. */
+function hasUnsentEnd(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): boolean {
+  return socket._httpMessage?.finished === true;
 }
 
 function countConnections(server: HttpApp['server']): Promise<number> {

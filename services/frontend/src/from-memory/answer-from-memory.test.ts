@@ -186,6 +186,14 @@ test('configured headers that replace those of an answer apply', async (t) => {
   assert.match(await get(manifestPath), /connection: close\r\n/i);
 });
 
+test('a forwarded address after more than 1,000 header fields counts too', async (t) => {
+  const { get, log } = await start(t, { trustedProxies: ['127.0.0.1'] });
+  const fields = Array.from({ length: 1200 }, (_none, number) => `A${number}: x`);
+  await get(manifestPath, [...fields, 'X-Forwarded-For: 203.0.113.9']);
+  await until(() => log.length === 1);
+  assert.equal(log[0]?.['client'], '203.0.113.9');
+});
+
 test('a pipelined request behind a response from memory is dropped if the client disconnects', async (t) => {
   const { port, metrics, pullThrough } = await start(t, {}, Buffer.alloc(32_000_000));
   const { socket } = await openRawConnection(t, port, true);

@@ -79,6 +79,10 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
   const addressOf = createClientAddresses(options.trustedProxies);
   const targetOf = createMemoryTargets(options.upstreams, options.revision);
   const heads = createResponseHeads(options.headers, options.keepAliveMs);
+  const inFlight = {
+    manifest: options.metrics.requestsInFlight.series({ operation: 'manifest' }),
+    blob: options.metrics.requestsInFlight.series({ operation: 'blob' }),
+  };
   const accepted = options.metrics.authentications.series({ method: 'anonymous', result: 'accepted' });
 
   function find(target: MemoryTarget, repository: AuthorizedRepository, isHead: boolean) {
@@ -143,11 +147,13 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
       cache,
     });
     accepted.add(1);
+    inFlight[target.operation].add(1);
     const { socket } = request;
     // Later requests of the connection wait for the end of this response.
     const line = joinLine(socket, () => {});
     response.on('close', () => {
       leaveLine(socket, line);
+      inFlight[target.operation].add(-1);
       facts.durationMs = millisecondsSince(startedAt);
       facts.aborted = !response.writableFinished;
       facts.status = 200;

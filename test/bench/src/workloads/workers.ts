@@ -15,6 +15,8 @@ const counts = [4, 2, 1];
 const size = 2 * 1024 * 1024;
 /** Blobs for each worker, and so the number of clients too. */
 const blobsEach = 32;
+/** As many pulls before the CPU is limited, until the code of each worker is compiled. */
+const warmUps = 4;
 const repository = 'library/bench';
 
 const kinds = new Map(counts.map((count) => [kindOf(count), count]));
@@ -33,23 +35,20 @@ export const workers: Workload = {
 async function pullThrough({ site, round }: Run, count: number): Promise<readonly Figure[]> {
   await using ends = new AsyncDisposableStack();
   const cluster = ends.adopt(await startWorkers(site, count), (started) => started.close());
-  const pullCold = async (part: string) => {
+  const addBlobs = async (part: string): Promise<Pull[]> => {
     const seeds = Array.from({ length: blobsEach * count }, (_none, blob) => `workers ${part} ${round} ${blob}`);
     const pulls: Pull[] = [];
     for (const seed of seeds) {
       const { digest } = await site.upstream.addBlob(repository, { size, seed });
       pulls.push({ url: `${cluster.url}/v2/${repository}/blobs/${digest}`, digest, size });
     }
-    return () => pullAll({ pulls });
+    return pulls;
   };
-  // Each worker compiles its code before its CPU is limited.
-  await (
-    await pullCold('compiled')
-  )();
-  const pull = await pullCold('measured');
+  for (let time = 0; time < warmUps; time += 1) await pullAll({ pulls: await addBlobs(`compiled ${time}`) });
+  const pulls = await addBlobs('measured');
   await limitNodes(cluster.workers, cores, ends);
   const cpu = watchCpu(cluster.workers.map(({ pid }) => pid));
-  const { bytes, tookMs } = await pull();
+  const { bytes, tookMs } = await pullAll({ pulls });
   const cpuSeconds = cpu.soFar();
   return [
     { name: 'MB/s', value: bytes / tookMs / 1000, better: 'higher' },
