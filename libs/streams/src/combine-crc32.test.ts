@@ -12,6 +12,16 @@ test('the checksum of two runs follows from the checksum of each', () => {
   }
 });
 
+test('the checksum of a run of 512 MiB is the one that zlib calculates', () => {
+  const [first, zeros, times] = [0x12_34_56_78, Buffer.alloc(4 * 1024 * 1024), 128];
+  let [second, whole] = [0, first];
+  for (let time = 0; time < times; time += 1) {
+    second = crc32(zeros, second);
+    whole = crc32(zeros, whole);
+  }
+  assert.equal(combineCrc32(first, second, times * zeros.length), whole);
+});
+
 test('runs of many gigabytes are combined like their halves', () => {
   const [a, b, c] = [0x12_34_56_78, 0x9a_bc_de_f0, 0x0f_1e_2d_3c];
   const [long, longer] = [5 * 2 ** 31 + 7, 3 * 2 ** 33 + 1];

@@ -4,7 +4,7 @@
 /** The polynomial of CRC-32 in reflected form, in which bit 31 is x^0. */
 const polynomial = 0xed_b8_83_20;
 const one = 0x80_00_00_00;
-/** x^(2^n) modulo the polynomial, by n. The values repeat after 31. */
+/** x^(2^n) modulo the polynomial, by n. The values repeat after these, because the polynomial is irreducible. */
 const squares = Array.from({ length: 32 }, () => one >>> 1);
 for (let n = 1; n < squares.length; n += 1) squares[n] = multiply(squares[n - 1]!, squares[n - 1]!);
 
@@ -21,7 +21,7 @@ function multiply(a: number, b: number): number {
 function powerOf(length: number): number {
   let power = one;
   for (let left = length, n = 3; left > 0; left = Math.floor(left / 2), n += 1)
-    if (left % 2 === 1) power = multiply(squares[n % 31]!, power);
+    if (left % 2 === 1) power = multiply(squares[n % squares.length]!, power);
   return power;
 }
 

@@ -77,6 +77,23 @@ test('a reader that stops reading is removed, and continues later with its own s
   assertNothingLeft(started);
 });
 
+test('a reader that takes one more chunk from a full window, and then stops, delays the others only briefly', async () => {
+  const bytes = bytesOf(64 * chunkBytes);
+  const started = startReads(bytes);
+  const slow = started.attach();
+  const got = [Buffer.from((await slow.next())!)];
+  const fast = collect(started.attach());
+  // The fast reader has filled the window, and waits.
+  await until(() => started.opened[0]?.read === 17 * chunkBytes);
+  await delay(10);
+  got.push(Buffer.from((await slow.next())!));
+  assert.ok((await fast).equals(bytes));
+  assert.equal(started.castOut(), 1);
+  got.push(Buffer.from(await collect(slow)));
+  assert.ok(Buffer.concat(got).equals(bytes));
+  assertNothingLeft(started);
+});
+
 test('a removed reader requests only the bytes up to the others, and then shares again', async () => {
   const bytes = bytesOf(64 * chunkBytes);
   const started = startReads(bytes);

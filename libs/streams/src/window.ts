@@ -193,7 +193,9 @@ export class Window {
   /** Removes the slowest members, if another member waits for the next chunk. */
   #castOutSlowest(): void {
     this.#patience = undefined;
-    if (this.#hasEnded || !this.#isFull()) return;
+    if (this.#hasEnded) return;
+    // The slowest member has moved meanwhile, but its window was still full then, so nothing was read.
+    if (!this.#isFull()) return void this.#pump();
     const position = this.#lowest();
     const first = this.#chunks.find(({ offset, length }) => offset + length > position);
     const isWaitedFor = [...this.#members].some((one) => one.position === this.#head && one.endExclusive > this.#head);

@@ -68,3 +68,10 @@ test('a manifest above the limit is rejected by HEAD and by GET', async (t) => {
       return true;
     });
 });
+
+test('a length of 0 in a HEAD of a blob means an unknown size', async (t) => {
+  const server = await startServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': 0 }).end();
+  });
+  assert.equal(await openOn(t, server.url).upstream.headBlob(repository, digest), undefined);
+});

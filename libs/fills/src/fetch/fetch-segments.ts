@@ -175,8 +175,8 @@ export function createSegmentFetch(options: SegmentFetchOptions) {
       await copy(run, body, bodyEnd);
     } catch (error) {
       whole?.close();
-      // An earlier worker has sent the bytes so far. Upstream does not send the rest as a range, so the next GET has no range.
-      if (isNoRange(error) && run.next > next) mayGetRanges = false;
+      // The body is a copy from an earlier worker, and upstream does not send the missing bytes as a range. So the next GET has none.
+      if (isNoRange(error) && (run.next > next || mayGetRanges)) mayGetRanges = false;
       else if (!(error instanceof Stalled)) throw error;
       // A blob without a length frees no segment before its end, so two such fills could wait for each other forever.
       else if (options.isSizeUnknown) throw noRoom();

@@ -32,6 +32,19 @@ test('when the rest of a body is refused, the whole is fetched and the bytes rec
   ]);
 });
 
+test('when the first bytes of a body are refused, the whole is fetched', async () => {
+  const { fetch, requests, assertWhole } = await startFetch({
+    answer: ({ from }) =>
+      from === undefined ? { refuseAt: requests().length > 1 ? Infinity : 0 } : { refuse: unsupported },
+  });
+  await fetch.all();
+  assertWhole();
+  assert.deepEqual(requests(), [
+    [undefined, undefined],
+    [undefined, undefined],
+  ]);
+});
+
 test('the only GET to an upstream without ranges continues past its shortened end', async () => {
   const { fetch, read, assertWhole, requests } = await startFetch({
     answer: ({ from }) => ({ chunkMs: () => 10, ...(from !== undefined && { refuse: unsupported }) }),

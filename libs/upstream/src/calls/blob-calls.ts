@@ -29,7 +29,8 @@ export function createBlobCalls(context: BlobCallContext): Pick<Upstream, 'headB
         subject: `the blob ${digest} of ${repository}`,
         unknown: 'blob-unknown',
       });
-      return contentLength(headers);
+      // Some registries send 0 where they do not know the size, as for manifests.
+      return contentLength(headers) || undefined;
     },
     async getBlob(repository, digest, { signal, from = 0, toExclusive, isExtra = false } = {}) {
       const subject = `the blob ${digest} of ${repository}`;

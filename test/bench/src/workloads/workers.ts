@@ -23,7 +23,7 @@ const kinds = new Map(counts.map((count) => [kindOf(count), count]));
 
 export const workers: Workload = {
   name: 'workers',
-  title: `Cold blobs of 2 MiB, ${blobsEach} at a time for each worker, which is limited to ${cores} of a core (as root, on Linux)`,
+  title: `Cold blobs of 2 MiB, each worker limited to ${cores} of a core (as root, on Linux)`,
   headline: 'MB/s',
   mode: 'full',
   contenders: [...kinds.keys()],
