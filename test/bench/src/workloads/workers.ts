@@ -15,8 +15,9 @@ const counts = [4, 2, 1];
 const size = 2 * 1024 * 1024;
 /** Blobs for each worker, and so the number of clients too. */
 const blobsEach = 32;
-/** As many pulls before the CPU is limited, until the code of each worker is compiled. */
-const warmUps = 4;
+/** CPU seconds after which the code of a worker is compiled. */
+const compiledAfterSeconds = 6;
+const mostWarmUps = 16;
 const repository = 'library/bench';
 
 const kinds = new Map(counts.map((count) => [kindOf(count), count]));
@@ -44,16 +45,22 @@ async function pullThrough({ site, round }: Run, count: number): Promise<readonl
     }
     return pulls;
   };
-  for (let time = 0; time < warmUps; time += 1) await pullAll({ pulls: await addBlobs(`compiled ${time}`) });
+  const usages = cluster.workers.map(({ pid }) => watchCpu([pid]));
+  const isCompiled = () => usages.every((used) => used.soFar() >= compiledAfterSeconds);
+  for (let time = 0; time < mostWarmUps && !isCompiled(); time += 1)
+    await pullAll({ pulls: await addBlobs(`compiled ${time}`) });
   const pulls = await addBlobs('measured');
   await limitNodes(cluster.workers, cores, ends);
+  const before = await site.upstream.counts('/blobs/');
   const cpu = watchCpu(cluster.workers.map(({ pid }) => pid));
   const { bytes, tookMs } = await pullAll({ pulls });
   const cpuSeconds = cpu.soFar();
+  const after = await site.upstream.counts('/blobs/');
   return [
     { name: 'MB/s', value: bytes / tookMs / 1000, better: 'higher' },
     { name: 'cores used', value: (cpuSeconds / tookMs) * 1000, better: 'higher' },
     { name: 'CPU s/GB', value: cpuSeconds / (bytes / 1e9), better: 'lower' },
+    { name: 'upstream bytes/byte', value: (after.bytes - before.bytes) / bytes, better: 'lower' },
   ];
 }
 
