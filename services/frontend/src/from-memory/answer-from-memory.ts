@@ -153,7 +153,6 @@ function createMemoryAnswers(options: MemoryAnswersOptions & { readonly keepAliv
     const line = joinLine(socket, () => {});
     response.on('close', () => {
       leaveLine(socket, line);
-      inFlight[target.operation].add(-1);
       facts.durationMs = millisecondsSince(startedAt);
       facts.aborted = !response.writableFinished;
       facts.status = 200;

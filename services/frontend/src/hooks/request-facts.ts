@@ -59,7 +59,10 @@ declare module 'fastify' {
   }
 }
 
-/** Counts a request that has ended in metrics and audit, and logs it. `record` is unset for one that could not fail. */
+/**
+ * Counts a request that has ended in metrics and audit, and logs it. `record` is unset for one that could not fail. Such a
+ * request counted as in flight from its beginning.
+ */
 export type ReportRequest = (facts: RequestFacts, record?: RequestRecord) => void;
 
 export function createRequestReport(options: RequestFactsOptions): ReportRequest {
@@ -67,7 +70,7 @@ export function createRequestReport(options: RequestFactsOptions): ReportRequest
   const logRequest = createRequestLog(log, { accessLog, hitsPercent: loggedHitsPercent });
   const counts = createRequestCounts(metrics);
   return (facts, record) => {
-    counts.ended(facts, record?.entered === true);
+    counts.ended(facts, record?.entered !== false);
     if (audit !== undefined) auditRequest(audit, facts);
     const level = record === undefined ? 'info' : levelOf(record);
     logRequest(facts, level, level === 'info' ? undefined : record?.failure);

@@ -1,7 +1,6 @@
 // Measures how the throughput of cold blobs grows with the number of workers. Each is limited to a part of a core, so
 // that all fit on one machine with the upstream, S3 and the clients.
-import { startCluster } from '@cistern/test-servers';
-import type { ContenderKind, Site } from '../contenders/contender.ts';
+import { sizedCluster, type SizedCluster } from '../contenders/sized-cluster.ts';
 import { checkCpuLimits } from '../load/limit-cpu.ts';
 import { limitNodes } from '../load/limit-nodes.ts';
 import { watchCpu } from '../load/process-figures.ts';
@@ -11,7 +10,7 @@ import type { Figure, Run, Workload } from './workload.ts';
 
 const cores = 0.1;
 /** The first one is the base of the ratios. */
-const counts = [4, 2, 1];
+const clusters = [4, 2, 1].map((count) => sizedCluster('workers', count));
 const size = 2 * 1024 * 1024;
 /** Blobs for each worker, and so the number of clients too. */
 const blobsEach = 32;
@@ -20,24 +19,29 @@ const compiledAfterSeconds = 6;
 const mostWarmUps = 16;
 const repository = 'library/bench';
 
-const kinds = new Map(counts.map((count) => [kindOf(count), count]));
-
 export const workers: Workload = {
   name: 'workers',
   title: `Cold blobs of 2 MiB, each worker limited to ${cores} of a core (as root, on Linux)`,
   headline: 'MB/s',
   mode: 'full',
-  contenders: [...kinds.keys()],
+  contenders: clusters,
   mostRounds: 3,
   check: checkCpuLimits,
-  run: (run) => pullThrough(run, kinds.get(run.kind)!),
+  run: (run) =>
+    pullThrough(
+      run,
+      clusters.find((one) => one === run.kind)!,
+    ),
 };
 
-async function pullThrough({ site, round }: Run, count: number): Promise<readonly Figure[]> {
+async function pullThrough({ site, round }: Run, kind: SizedCluster): Promise<readonly Figure[]> {
   await using ends = new AsyncDisposableStack();
-  const cluster = ends.adopt(await startWorkers(site, count), (started) => started.close());
+  const cluster = ends.adopt(await kind.start(site), (started) => started.close());
   const addBlobs = async (part: string): Promise<Pull[]> => {
-    const seeds = Array.from({ length: blobsEach * count }, (_none, blob) => `workers ${part} ${round} ${blob}`);
+    const seeds = Array.from(
+      { length: blobsEach * cluster.nodes.length },
+      (_none, blob) => `workers ${part} ${round} ${blob}`,
+    );
     const pulls: Pull[] = [];
     for (const seed of seeds) {
       const { digest } = await site.upstream.addBlob(repository, { size, seed });
@@ -45,14 +49,14 @@ async function pullThrough({ site, round }: Run, count: number): Promise<readonl
     }
     return pulls;
   };
-  const usages = cluster.workers.map(({ pid }) => watchCpu([pid]));
+  const usages = cluster.pids.map((pid) => watchCpu([pid]));
   const isCompiled = () => usages.every((used) => used.soFar() >= compiledAfterSeconds);
   for (let time = 0; time < mostWarmUps && !isCompiled(); time += 1)
     await pullAll({ pulls: await addBlobs(`compiled ${time}`) });
   const pulls = await addBlobs('measured');
-  await limitNodes(cluster.workers, cores, ends);
+  await limitNodes(cluster.nodes, cores, ends);
   const before = await site.upstream.counts('/blobs/');
-  const cpu = watchCpu(cluster.workers.map(({ pid }) => pid));
+  const cpu = watchCpu(cluster.pids);
   const { bytes, tookMs } = await pullAll({ pulls });
   const cpuSeconds = cpu.soFar();
   const after = await site.upstream.counts('/blobs/');
@@ -62,19 +66,4 @@ async function pullThrough({ site, round }: Run, count: number): Promise<readonl
     { name: 'CPU s/GB', value: cpuSeconds / (bytes / 1e9), better: 'lower' },
     { name: 'upstream bytes/byte', value: (after.bytes - before.bytes) / bytes, better: 'lower' },
   ];
-}
-
-function kindOf(count: number): ContenderKind {
-  return {
-    name: `cistern-${count}-workers`,
-    title: `Cistern, ${count} worker${count === 1 ? '' : 's'}`,
-    start: (site) => startWorkers(site, count),
-  };
-}
-
-async function startWorkers({ upstream, s3, checkout }: Site, count: number) {
-  const upstreams = { 'docker.io': upstream.url };
-  const cluster = await startCluster({ frontends: 1, workers: count, upstreams, s3: await s3(), product: checkout });
-  const [nodes, pids] = [cluster.workers, cluster.workers.map(({ pid }) => pid)];
-  return { url: cluster.url, pids, workers: nodes, close: () => cluster.close() };
 }
