@@ -5,7 +5,10 @@ import type { Segments } from '../spool/segments.ts';
 
 export type FillBody = ReturnType<typeof createFillBody>;
 
-/** A blob of at most this many bytes is withheld entirely. */
+/**
+ * A blob of at most this many bytes is withheld entirely if it is one segment. If it were several, the fill would never free the
+ * first of them, because no reader could pass it.
+ */
 const withheldWholeBytes = 64 * 1024;
 
 /** The error for a reader whose bytes now come from another worker. */
@@ -46,7 +49,7 @@ export function createFillBody(segments: Segments) {
     /** The offset at which a reader must stop until the whole blob is verified. */
     get openEnd(): number {
       if (verified) return segments.size;
-      return segments.size <= withheldWholeBytes ? 0 : segments.size - 1;
+      return segments.size <= withheldWholeBytes && segments.count === 1 ? 0 : segments.size - 1;
     },
     /** Throws if bytes can no longer be read here. */
     checkReadable(): void {

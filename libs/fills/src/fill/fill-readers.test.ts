@@ -194,6 +194,22 @@ test('when the store accepts nothing, a slow reader still gets every byte of a b
   await until(() => spools.usedBytes === 0);
 });
 
+test('when the store accepts nothing, a small blob of several segments is read through a spool of one', async (t) => {
+  const { bytes, fill, open } = await startTestFill(t, {
+    size: 40_000,
+    segmentBytes: 10_000,
+    perFillBytes: 10_000,
+    chunkBytes: 10_000,
+    wrapStore: (store) => ({ ...store, beginUpload: () => Promise.reject(unavailable) }),
+  });
+  await fill.running;
+  const reader = open();
+  const got = await readAll(reader);
+  assert.ok(got.equals(bytes));
+  await reader.close();
+  assert.equal(await fill.ended, 'left');
+});
+
 test('a reader behind the window of an upstream without ranges waits for the whole and moves to the store', async (t) => {
   const { fill, open } = await startTestFill(t, {
     ...window,
