@@ -130,7 +130,7 @@ async function play(run: Run, store: StoreKind): Promise<() => Promise<void>> {
   const isOfReadersAlone = faults.every(({ kind }) => kind in readerFaults);
   if (isOfReadersAlone)
     watchPace(cluster, { sizes: blobs.map(({ length }) => length), segmentBytes, callMs: weather.callMs }, problem);
-  const leases = blobs.map((blob) => watchLeases(cluster, digestOnce(blob), problem));
+  const leases = blobs.map((blob) => watchLeases(cluster, { digest: digestOnce(blob), weather }, problem));
   // A fill can have stopped using a store that failed.
   const isUnbounded = maxWholeForRangeBytes !== Infinity || has('store away');
   const sides = blobs.map((blob) =>

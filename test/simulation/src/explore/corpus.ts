@@ -22,6 +22,10 @@ export const corpus: Readonly<Record<string, readonly CorpusEntry[]>> = {
     { seed: 1_796_055_904_036, found: 'the simulated S3 continued a slow response to a disconnected client' },
     { seed: 2050, found: 'a reader of a range waited forever after the upstream had broken off another range' },
     { seed: 1_796_283_907_028, found: 'a reader of a withheld small blob kept the only segment of the spool forever' },
+    {
+      seed: 1_796_290_000_951,
+      found: 'the run expected a worker to notice a lost record while the index was unavailable',
+    },
     { seed: 326, found: 'a verified fill continued its commit for a minute after another worker had taken it over' },
   ],
   'blobs-in-files': [

@@ -1,6 +1,7 @@
 // Checks that only the owner of a fill's record fetches, commits and aborts. A worker that lost the record stops within
-// a heartbeat and a half.
+// a heartbeat and a half. The time in which the index is unavailable does not count.
 import type { Digest } from '@cistern/oci';
+import type { Weather } from '../cluster/cluster-weather.ts';
 import { isLive, recordedCheckpoint } from '../cluster/recorded-checkpoint.ts';
 import type { StoreEnding } from '../cluster/shared-store.ts';
 import type { SimulatedCluster } from '../cluster/start-cluster.ts';
@@ -15,7 +16,7 @@ const isPast = (atMs: number | undefined) => atMs !== undefined && schedule.nowM
 /** Checks the record and the open bodies periodically. */
 export function watchLeases(
   { shared, store, upstream, workers }: SimulatedCluster,
-  digest: Digest,
+  { digest, weather }: { readonly digest: Digest; readonly weather: Weather },
   problem: (text: string) => void,
 ) {
   const since = new Map<object, { readonly generation: number; readonly atMs: number; readonly sentBytes: number }>();
@@ -42,6 +43,10 @@ export function watchLeases(
 
   const check = async () => {
     const record = await shared.index.fills.read(digest);
+    if (weather.indexFails > 0) {
+      since.clear();
+      lostAtMs.clear();
+    }
     checkBodies(record);
     for (const { owner, address } of workers)
       if (owner.state !== 'running' || !isLive(record) || record.address === address) lostAtMs.delete(owner);
