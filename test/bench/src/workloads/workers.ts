@@ -8,12 +8,14 @@ import { pullAll } from '../load/pull-all.ts';
 import type { Pull } from '../load/pull.ts';
 import type { Figure, Run, Workload } from './workload.ts';
 
-const cores = 0.1;
+const cores = 0.15;
 /** The first one is the base of the ratios. */
 const clusters = [4, 2, 1].map((count) => sizedCluster('workers', count));
 const size = 2 * 1024 * 1024;
-/** Blobs for each worker, and so the number of clients too. */
-const blobsEach = 32;
+/** Clients for each worker. With more, a worker of this size is so slow that others take its fetches over. */
+const clientsEach = 8;
+/** How often each client pulls a blob. All clients begin a pull at the same time. */
+const pullsEach = 8;
 /** CPU seconds after which the code of a worker is compiled. */
 const compiledAfterSeconds = 6;
 const mostWarmUps = 16;
@@ -39,7 +41,7 @@ async function pullThrough({ site, round }: Run, kind: SizedCluster): Promise<re
   const cluster = ends.adopt(await kind.start(site), (started) => started.close());
   const addBlobs = async (part: string): Promise<Pull[]> => {
     const seeds = Array.from(
-      { length: blobsEach * cluster.nodes.length },
+      { length: clientsEach * cluster.nodes.length },
       (_none, blob) => `workers ${part} ${round} ${blob}`,
     );
     const pulls: Pull[] = [];
@@ -53,11 +55,17 @@ async function pullThrough({ site, round }: Run, kind: SizedCluster): Promise<re
   const isCompiled = () => usages.every((used) => used.soFar() >= compiledAfterSeconds);
   for (let time = 0; time < mostWarmUps && !isCompiled(); time += 1)
     await pullAll({ pulls: await addBlobs(`compiled ${time}`) });
-  const pulls = await addBlobs('measured');
+  const pulls = await Promise.all(Array.from({ length: pullsEach }, (_none, time) => addBlobs(`measured ${time}`)));
   await limitNodes(cluster.nodes, cores, ends);
   const before = await site.upstream.counts('/blobs/');
   const cpu = watchCpu(cluster.pids);
-  const { bytes, tookMs } = await pullAll({ pulls });
+  let bytes = 0;
+  let tookMs = 0;
+  for (const each of pulls) {
+    const pulled = await pullAll({ pulls: each });
+    bytes += pulled.bytes;
+    tookMs += pulled.tookMs;
+  }
   const cpuSeconds = cpu.soFar();
   const after = await site.upstream.counts('/blobs/');
   return [
