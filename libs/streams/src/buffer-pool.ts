@@ -109,6 +109,11 @@ function freeMemory({ bytes: { buffer } }: PooledBuffer): void {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
+/** Like `subarray`, but makes no object for the whole buffer. A slow client would hold it for long. */
+export function partOf(buffer: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end >= buffer.length ? buffer : buffer.subarray(start, end);
+}
+
 type Room = Pick<BufferPool, 'usedBytes' | 'maxBytes'>;
 
 /** Two chunks keep a lone reader busy, because one is sent to the client while the other is read. */

@@ -54,3 +54,11 @@ export class SourceInterrupted extends Error {
     this.isStored = isStored;
   }
 }
+
+/** A stream behind another window reads to that window's position, or this far, so that its readers can join that window. */
+const catchUpBytes = 4 * 1024 * 1024;
+
+/** Returns the end of a stream. A stream from 0 reads everything, because unverified bytes may already be on their way. */
+export function endOfStream(head: number, ahead: number, wanted: number): number {
+  return head > 0 && ahead > head ? Math.min(wanted, Math.max(ahead, head + catchUpBytes)) : wanted;
+}

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CacheError } from '@cistern/errors';
 import { mayKeep, mostChunks } from './buffer-pool.ts';
+import { endOfStream } from './byte-source.ts';
 import { mayWait } from './failover-reader.ts';
-import { patienceWith } from './shared-reads.ts';
+import { mostSlowdownWith, patienceWith } from './shared-reads.ts';
 import { Pace } from './pace.ts';
-import { endOfStream } from './window.ts';
 
 const mebibyte = 1024 * 1024;
 const roomy = { usedBytes: 10, maxBytes: 100 };
@@ -53,6 +53,10 @@ test('patience grows with windows and slow chunks, and has a limit', () => {
   assert.equal(patienceWith(3, 0, 250), 1000);
   assert.equal(patienceWith(1, 100, 250), 400);
   assert.equal(patienceWith(50, 10_000, 250), 2000);
+});
+
+test('readers may slow the others the more, the more windows read the same bytes', () => {
+  assert.deepEqual([1, 2, 4].map(mostSlowdownWith), [3, 6, 12]);
 });
 
 test('a reader in the middle of a blob waits half a minute for an unavailable index, store or worker', () => {

@@ -4,55 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '@cistern/errors';
 import { until } from '@cistern/runtime/testing';
 import { bytesOf, collect } from '@cistern/oci/testing';
-import { chunkBytes, createBufferPool } from './buffer-pool.ts';
-import type { ByteSource } from './byte-source.ts';
-import { createSharedReads } from './shared-reads.ts';
-
-interface Hooks {
-  readonly failAt?: number;
-  /** Awaited before a stream is opened, and before each read of the stream. */
-  readonly onOpen?: (signal: AbortSignal) => Promise<void>;
-  readonly onRead?: (at: number) => Promise<void>;
-}
-
-function startReads(bytes: Buffer, options: Hooks = {}) {
-  const pool = createBufferPool(64 * 1024 * 1024);
-  const opened: { from: number; toExclusive: number; read: number; closed: boolean }[] = [];
-  let castOut = 0;
-  const source: ByteSource = {
-    size: bytes.length,
-    async open(from, toExclusive, signal) {
-      await options.onOpen?.(signal);
-      const stream = { from, toExclusive, read: 0, closed: false };
-      opened.push(stream);
-      return {
-        async read(into) {
-          await new Promise(setImmediate);
-          const at = from + stream.read;
-          await options.onRead?.(at);
-          if (stream.closed) throw new Error('the stream was closed');
-          if (options.failAt !== undefined && at >= options.failAt) throw new Error('the disk has failed');
-          const length = Math.min(into.length, toExclusive - at);
-          bytes.copy(into, 0, at, at + length);
-          stream.read += length;
-          return length;
-        },
-        async close() {
-          stream.closed = true;
-        },
-      };
-    },
-  };
-  const reads = createSharedReads({ pool, onCastOut: () => (castOut += 1), patienceMs: 20 });
-  const attach = (from = 0, toExclusive = bytes.length) => reads.attach('key', source, from, toExclusive);
-  return { pool, opened, reads, attach, castOut: () => castOut };
-}
-
-function assertNothingLeft({ pool, reads, opened }: ReturnType<typeof startReads>) {
-  assert.equal(reads.windows, 0);
-  assert.equal(pool.usedBytes, 0);
-  assert.ok(opened.every((stream) => stream.closed));
-}
+import { chunkBytes } from './buffer-pool.ts';
+import { assertNothingLeft, startReads } from './testing/start-reads.ts';
 
 test('fifty readers share one stream, and every one gets all bytes', async () => {
   const bytes = bytesOf(5 * 1024 * 1024 + 17);
@@ -61,56 +14,6 @@ test('fifty readers share one stream, and every one gets all bytes', async () =>
   for (const body of bodies) assert.ok(body.equals(bytes));
   assert.equal(started.opened.length, 1);
   assert.equal(started.opened[0]?.read, bytes.length);
-  assertNothingLeft(started);
-});
-
-test('a reader that stops reading is removed, and continues later with its own stream', async () => {
-  const bytes = bytesOf(12 * 1024 * 1024);
-  const started = startReads(bytes);
-  const slow = started.attach();
-  const first = Buffer.from((await slow.next())!);
-  const others = await Promise.all(Array.from({ length: 10 }, () => collect(started.attach())));
-  for (const body of others) assert.ok(body.equals(bytes));
-  assert.ok(started.castOut() >= 1);
-  const rest = await collect(slow);
-  assert.ok(Buffer.concat([first, rest]).equals(bytes));
-  assertNothingLeft(started);
-});
-
-test('a reader that takes one more chunk from a full window, and then stops, delays the others only briefly', async () => {
-  const bytes = bytesOf(64 * chunkBytes);
-  const started = startReads(bytes);
-  const slow = started.attach();
-  const got = [Buffer.from((await slow.next())!)];
-  const fast = collect(started.attach());
-  // The fast reader has filled the window, and waits.
-  await until(() => started.opened[0]?.read === 17 * chunkBytes);
-  await delay(10);
-  got.push(Buffer.from((await slow.next())!));
-  assert.ok((await fast).equals(bytes));
-  assert.equal(started.castOut(), 1);
-  got.push(Buffer.from(await collect(slow)));
-  assert.ok(Buffer.concat(got).equals(bytes));
-  assertNothingLeft(started);
-});
-
-test('a removed reader requests only the bytes up to the others, and then shares again', async () => {
-  const bytes = bytesOf(64 * chunkBytes);
-  const started = startReads(bytes);
-  const slow = started.attach();
-  const got = [Buffer.from((await slow.next())!)];
-  const fast = [started.attach(), started.attach()];
-  for (let chunk = 0; chunk < 44; chunk += 1) await Promise.all(fast.map(async (reader) => reader.next()));
-  assert.equal(started.castOut(), 1);
-  for (let at = 1; at < 44; at += 1) got.push(Buffer.from((await slow.next())!));
-  const rest = await Promise.all([slow, ...fast].map((reader) => collect(reader)));
-  assert.ok(Buffer.concat([...got, rest[0]!]).equals(bytes));
-  const [first, second] = started.opened;
-  assert.deepEqual([first?.from, first?.toExclusive], [0, bytes.length]);
-  assert.equal(second?.from, chunkBytes);
-  assert.ok(second.toExclusive < bytes.length);
-  const twice = started.opened.reduce((sum, { read }) => sum + read, 0) - bytes.length;
-  assert.ok(twice < 44 * chunkBytes, `${twice} bytes were read twice`);
   assertNothingLeft(started);
 });
 
@@ -123,18 +26,6 @@ test('a reader that joins shortly after shares chunks that the others have alrea
   for (const reader of early) reader.close();
   assert.ok(late.equals(bytes));
   assert.equal(started.opened.length, 1);
-  assertNothingLeft(started);
-});
-
-test('a chunk that a removed reader is still sending is not overwritten', async () => {
-  const bytes = bytesOf(8 * 1024 * 1024);
-  const started = startReads(bytes);
-  const slow = started.attach();
-  const held = (await slow.next())!;
-  await collect(started.attach());
-  await collect(started.attach());
-  assert.ok(Buffer.from(held).equals(bytes.subarray(0, held.length)));
-  slow.close();
   assertNothingLeft(started);
 });
 

@@ -3,10 +3,10 @@
 // again.
 import { CacheError, isCacheError } from '@cistern/errors';
 import { type CrcTable, segmentBytesOf } from '@cistern/oci';
-import type { BufferPool } from './buffer-pool.ts';
+import { type BufferPool, partOf } from './buffer-pool.ts';
 import type { ByteSource } from './byte-source.ts';
 import { SegmentSums } from './segment-sums.ts';
-import { type Chunk, type Member, partOf, Window } from './window.ts';
+import { type Chunk, type Member, Window } from './window.ts';
 
 export interface SharedReader {
   /** Resolves when `next` can return bytes immediately. Rejects if the source fails before the first byte. */
@@ -58,6 +58,7 @@ export function createSharedReads(options: SharedReadsOptions): SharedReads {
       from: member.position,
       pool,
       patienceMs: (chunkMs) => patienceWith(windows.size, chunkMs, patienceMs),
+      mostSlowdown: () => mostSlowdownWith(windows.size),
       maxChunks,
       coveredElsewhere(position) {
         for (const other of windows)
@@ -113,6 +114,14 @@ export function patienceWith(windows: number, chunkMs: number, patienceMs: numbe
   return Math.min(patienceMs * mostPatience, ms);
 }
 
+/**
+ * Returns how many times slower one reader may make the others. It grows with the number of windows, because each window reads the
+ * bytes again. Without this, a hundred equal readers of a blob from S3 read it from there up to eighteen times.
+ */
+export function mostSlowdownWith(windows: number): number {
+  return 3 * windows;
+}
+
 const halfwayPatienceMs = 30_000;
 const halfwayPauseMs = 1_000;
 
@@ -162,7 +171,7 @@ class Reader implements Member, SharedReader {
       this.close();
       return undefined;
     }
-    if (this.#window?.has(this)) this.#window.advance();
+    if (this.#window?.has(this)) this.#window.advance(this);
     const chunk = this.#chunkHere();
     return chunk instanceof Promise || this.#isCompared(chunk) ? this.#nextLater(chunk) : this.#pass(this.#keep(chunk));
   };

@@ -1,9 +1,11 @@
 // A window is one stream from a source. Readers near its position share its chunks, of which it keeps a limited number. Its
-// readers set the pace. A reader that blocks the others for longer than `patienceMs` must continue with another window.
+// readers set the pace. A reader must continue with another window if others wait for it most of the time, or if it stops for
+// `patienceMs`.
 import { crc32 } from 'node:zlib';
-import { type BufferPool, chunkBytes, mayKeep, mostChunks, type PooledBuffer } from './buffer-pool.ts';
-import type { ByteSource, SourceReader } from './byte-source.ts';
+import { type BufferPool, chunkBytes, mayKeep, mostChunks, partOf, type PooledBuffer } from './buffer-pool.ts';
+import { type ByteSource, endOfStream, type SourceReader } from './byte-source.ts';
 import { Pace } from './pace.ts';
+import { Waits } from './waits.ts';
 
 /** A chunk in use. `holders` counts its window and the readers that are sending it. At 0 the pool gets its buffer back. */
 export interface Chunk {
@@ -28,8 +30,10 @@ export interface WindowOptions {
   readonly source: ByteSource;
   readonly from: number;
   readonly pool: BufferPool;
-  /** Returns how long a member may block the others. `chunkMs` is the time that the whole group needs per chunk. */
+  /** Returns how long a member may stop while others wait for it. `chunkMs` is the time that the whole group needs per chunk. */
   readonly patienceMs: (chunkMs: number) => number;
+  /** Returns how many times slower a member may make the others. */
+  readonly mostSlowdown: () => number;
   readonly maxChunks: number;
   /** Returns true if another window covers `position` and has read further. Readers at `position` then move to that window. */
   readonly coveredElsewhere: (position: number) => boolean;
@@ -50,6 +54,7 @@ const paceChunks = 8;
 export class Window {
   readonly #options: WindowOptions;
   readonly #members = new Set<Member>();
+  readonly #waits: Waits<Member>;
   readonly #chunks: Chunk[] = [];
   /** Ends the opening of a stream when no member is left, because no bytes are needed any more. */
   #opening: AbortController | undefined;
@@ -66,6 +71,7 @@ export class Window {
   constructor(options: WindowOptions) {
     this.#options = options;
     this.#head = options.from;
+    this.#waits = new Waits(options.from, performance.now());
   }
 
   /** The offset after the last byte that was read. */
@@ -81,11 +87,13 @@ export class Window {
 
   join(member: Member): void {
     this.#members.add(member);
+    this.#waits.join(member, this.#head);
+    this.#noteWaiting(member);
     void this.#pump();
   }
 
   leave(member: Member): void {
-    if (!this.#members.delete(member)) return;
+    if (!this.#remove(member)) return;
     if (this.#members.size === 0) {
       this.#end();
       return;
@@ -106,9 +114,10 @@ export class Window {
     return chunk;
   }
 
-  /** Called when a member has advanced. Frees the chunks that all members have passed, and continues to read. */
-  advance(): void {
+  /** Called when `member` needs its next bytes. Frees the chunks that all members have passed, and continues to read. */
+  advance(member: Member): void {
     if (this.#hasEnded) return;
+    this.#noteWaiting(member);
     this.#trim();
     void this.#pump();
   }
@@ -142,12 +151,14 @@ export class Window {
   #mayRead(): boolean {
     if (this.#hasEnded || this.#failure !== undefined || this.#head >= this.#wanted()) return false;
     if (this.#isFull()) {
+      this.#waits.block(performance.now());
       if (this.#members.size > 1)
-        this.#patience ??= setTimeout(() => this.#castOutSlowest(), this.#options.patienceMs(this.#chunkMs));
+        this.#patience ??= setTimeout(() => this.#castOutStopped(), this.#options.patienceMs(this.#chunkMs));
       return false;
     }
     clearTimeout(this.#patience);
     this.#patience = undefined;
+    this.#waits.unblock(performance.now());
     if (!this.#options.coveredElsewhere(this.#head)) return true;
     this.#moveOver();
     return false;
@@ -172,6 +183,16 @@ export class Window {
     if (this.#arrivedAtMs !== undefined) this.#chunkMs += (nowMs - this.#arrivedAtMs - this.#chunkMs) / paceChunks;
     this.#arrivedAtMs = nowMs;
     for (const member of this.#members) member.wake();
+    this.#castOut(this.#waits.chunkRead(this.#head, nowMs, this.#options.mostSlowdown()));
+  }
+
+  #noteWaiting(member: Member): void {
+    if (member.position === this.#head) this.#waits.begin(member, performance.now());
+  }
+
+  #remove(member: Member): boolean {
+    this.#waits.leave(member);
+    return this.#members.delete(member);
   }
 
   async #openStream(): Promise<Stream> {
@@ -191,7 +212,7 @@ export class Window {
   }
 
   /** Removes the slowest members, if another member waits for the next chunk. */
-  #castOutSlowest(): void {
+  #castOutStopped(): void {
     this.#patience = undefined;
     if (this.#hasEnded) return;
     // The slowest member has moved meanwhile, but its window was still full then, so nothing was read.
@@ -200,31 +221,36 @@ export class Window {
     const first = this.#chunks.find(({ offset, length }) => offset + length > position);
     const isWaitedFor = [...this.#members].some((one) => one.position === this.#head && one.endExclusive > this.#head);
     if (!isWaitedFor || first === undefined) return;
-    for (const member of this.#members) {
-      if (member.position >= first.offset + first.length) continue;
-      this.#members.delete(member);
+    this.#castOut([...this.#members].filter((one) => one.position < first.offset + first.length));
+    void this.#pump();
+  }
+
+  /** Removes members, and frees the chunks at their positions. Otherwise they would join this window again. */
+  #castOut(members: readonly Member[]): void {
+    if (members.length === 0) return;
+    for (const member of members) {
+      this.#remove(member);
       this.#options.onCastOut();
       member.wake();
     }
-    this.#trim();
-    void this.#pump();
+    this.#trim(false);
   }
 
   /** Called when another window covers `head`. Members that have read everything here move to it. */
   #moveOver(): void {
     for (const member of this.#members) {
       if (member.position < this.#head) continue;
-      this.#members.delete(member);
+      this.#remove(member);
       member.wake();
     }
   }
 
-  /** Frees the chunks that all members have passed, unless `mayKeep` allows to keep them. */
-  #trim(): void {
+  /** Frees the chunks that all members have passed. If `isKeeping`, it keeps those that `mayKeep` allows. */
+  #trim(isKeeping = true): void {
     const { pool } = this.#options;
     const position = this.#lowest();
     for (let first = this.#chunks[0]; first !== undefined; first = this.#chunks[0]) {
-      if (first.offset + first.length > position || mayKeep(this.#members.size, pool)) break;
+      if (first.offset + first.length > position || (isKeeping && mayKeep(this.#members.size, pool))) break;
       this.#chunks.shift();
       this.#release(first);
     }
@@ -237,9 +263,10 @@ export class Window {
     clearTimeout(this.#patience);
     for (const chunk of this.#chunks.splice(0)) this.#release(chunk);
     void this.#stream?.reader.close().catch(() => {});
-    const left = [...this.#members];
-    this.#members.clear();
-    for (const member of left) member.wake();
+    for (const member of this.#members) {
+      this.#remove(member);
+      member.wake();
+    }
     this.#options.onEnd();
   }
 
@@ -269,17 +296,4 @@ export class Window {
     for (const member of this.#members) furthest = Math.max(furthest, member.endExclusive);
     return furthest;
   }
-}
-
-/** Like `subarray`, but makes no object for the whole buffer. A slow client would hold it for long. */
-export function partOf(buffer: Buffer, start: number, end: number): Buffer {
-  return start === 0 && end >= buffer.length ? buffer : buffer.subarray(start, end);
-}
-
-/** A stream behind another window reads to that window's position, or this far, so that its readers can join that window. */
-const catchUpBytes = 4 * 1024 * 1024;
-
-/** Returns the end of a stream. A stream from 0 reads everything, because unverified bytes may already be on their way. */
-export function endOfStream(head: number, ahead: number, wanted: number): number {
-  return head > 0 && ahead > head ? Math.min(wanted, Math.max(ahead, head + catchUpBytes)) : wanted;
 }
