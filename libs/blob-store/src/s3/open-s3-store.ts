@@ -127,19 +127,24 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   };
 }
 
-/** Returns false if the object does not exist. An object that is too large for a copy is removed without one. */
+/**
+ * Returns false if the object does not exist. An object that cannot be copied is removed without a copy. It may be too large, the
+ * copy may take too long, or the bucket may be full. If the S3 server is unavailable, the removal rejects too.
+ */
 async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string): Promise<boolean> {
   const { name: bucketName, client, prompt } = bucket;
   const doing = 'quarantine a damaged blob';
   const found = await bucket.attemptIfPresent(doing, async () => prompt.statObject(bucketName, name));
   if (found === undefined) return false;
   if (found.size <= maxCopyBytes)
-    await bucket.attempt(doing, async () =>
-      client.copyObject(
-        new CopySourceOptions({ Bucket: bucketName, Object: name }),
-        new CopyDestinationOptions({ Bucket: bucketName, Object: target }),
-      ),
-    );
+    await bucket
+      .attempt(doing, async () =>
+        client.copyObject(
+          new CopySourceOptions({ Bucket: bucketName, Object: name }),
+          new CopyDestinationOptions({ Bucket: bucketName, Object: target }),
+        ),
+      )
+      .catch(() => {});
   await bucket.attempt(doing, async () => prompt.removeObject(bucketName, name));
   return true;
 }

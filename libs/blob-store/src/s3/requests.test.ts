@@ -74,6 +74,22 @@ test('a request to a silent server times out and is sent one time', async (t) =>
   assert.deepEqual([server.requests.length - removals.length, removals.length], [7, 1]);
 });
 
+test('a damaged object that cannot be copied is removed without a copy', async (t) => {
+  let isFull = false;
+  const server = await startScriptedServer(t, ({ method, headers }, response) => {
+    if (method === 'HEAD') response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
+    else if (headers['x-amz-copy-source'] === undefined) response.writeHead(204).end();
+    // Otherwise the copy takes too long.
+    else if (isFull) sendError(response, 507, 'XMinioStorageFull');
+  });
+  const store = await server.open({ timeoutMs: 2000, promptMs: 2000 });
+  for (isFull of [false, true]) {
+    server.requests.length = 0;
+    assert.equal(await store.quarantine(digest, 0), true);
+    assert.match(server.requests.at(-1)!, /^DELETE \/bucket\/\S+data$/);
+  }
+});
+
 test('a request times out if its response stops halfway', async (t) => {
   const server = await startScriptedServer(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 100 }).write('<ListBucketResult>');
