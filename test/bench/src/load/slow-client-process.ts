@@ -17,13 +17,15 @@ export interface SlowPlan {
 
 export type SlowAnswer = { readonly reading: number } | { readonly error: string };
 
-const turnMs = 200;
 /** All clients share the buffer, because the bytes are not checked. */
 const sink = Buffer.allocUnsafe(64 * 1024);
+/** A client reads once a turn. It has shorter turns only if it reads more than the buffer in this time. */
+const longestTurnMs = 200;
 
 async function start({ url, clients, bytesPerSecond, apartBytes, rampMs }: SlowPlan): Promise<void> {
   const { hostname, port, pathname } = new URL(url);
   const reading = new Set<Socket>();
+  const turnMs = Math.min(longestTurnMs, (sink.length / bytesPerSecond) * 1000);
   const bytesATurn = Math.round((bytesPerSecond * turnMs) / 1000);
   const open = (client: number): Socket => {
     const from = Math.floor((client * apartBytes) / clients);

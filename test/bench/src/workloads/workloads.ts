@@ -16,6 +16,7 @@ import { secure } from './secure.ts';
 import { slowClients } from './slow-clients.ts';
 import { start } from './start.ts';
 import { striping } from './striping.ts';
+import { unequalClients } from './unequal-clients.ts';
 import { workers } from './workers.ts';
 import type { Workload } from './workload.ts';
 
@@ -23,6 +24,7 @@ export const workloads: readonly Workload[] = [
   start,
   ...requests,
   ...blobs,
+  unequalClients,
   coldClient,
   ...coldHerds,
   ...striping,
