@@ -61,3 +61,14 @@ test('only the time in which the window was blocked counts, and only that of rea
   waits.unblock(2000);
   assert.deepEqual(waits.chunkRead(periodBytes * 2, 2000, 3), [slow]);
 });
+
+test('a reader is not removed for waits from before it joined', () => {
+  const [reader, late] = [{}, {}];
+  const waits = new Waits<object>(0, 0);
+  waits.join(reader, 0);
+  waits.begin(reader, 0);
+  waits.block(0);
+  waits.unblock(900);
+  waits.join(late, 1);
+  assert.deepEqual(waits.chunkRead(periodBytes, 1000, 3), []);
+});

@@ -7,7 +7,7 @@
 export const periodBytes = 16 * 1024 * 1024;
 
 interface Wait {
-  /** How long the reader has waited for others in this period. */
+  /** How long the reader has waited for others in this period. A new reader begins with the longest time of the others. */
   ms: number;
   /** Since when the reader needs a chunk that its window has not read yet. */
   sinceMs: number | undefined;
@@ -30,7 +30,8 @@ export class Waits<Reader extends object> {
 
   join(reader: Reader, head: number): void {
     const isKnown = head - this.#periodFrom < periodBytes / 2;
-    this.#waits.set(reader, { ms: 0, sinceMs: undefined, isKnown });
+    // The others have not waited for this reader yet.
+    this.#waits.set(reader, { ms: this.#longestMs(), sinceMs: undefined, isKnown });
   }
 
   leave(reader: Reader): void {
@@ -74,9 +75,13 @@ export class Waits<Reader extends object> {
   }
 
   #slow(periodMs: number, mostSlowdown: number): Reader[] {
-    let longestMs = 0;
-    for (const { ms } of this.#waits.values()) longestMs = Math.max(longestMs, ms);
+    const longestMs = this.#longestMs();
     if (longestMs <= periodMs * (1 - 1 / mostSlowdown)) return [];
     return [...this.#waits].filter(([, { ms, isKnown }]) => isKnown && ms < longestMs / 2).map(([reader]) => reader);
+  }
+  #longestMs(): number {
+    let longestMs = 0;
+    for (const { ms } of this.#waits.values()) longestMs = Math.max(longestMs, ms);
+    return longestMs;
   }
 }

@@ -183,7 +183,8 @@ export class Window {
     if (this.#arrivedAtMs !== undefined) this.#chunkMs += (nowMs - this.#arrivedAtMs - this.#chunkMs) / paceChunks;
     this.#arrivedAtMs = nowMs;
     for (const member of this.#members) member.wake();
-    this.#castOut(this.#waits.chunkRead(this.#head, nowMs, this.#options.mostSlowdown()));
+    const slow = this.#waits.chunkRead(this.#head, nowMs, this.#options.mostSlowdown());
+    if (this.#head < this.#wanted()) this.#castOut(slow);
   }
 
   #noteWaiting(member: Member): void {
@@ -225,7 +226,7 @@ export class Window {
     void this.#pump();
   }
 
-  /** Removes members, and frees the chunks at their positions. Otherwise they would join this window again. */
+  /** Removes members, and frees the chunks that no other member needs, so that they do not join this window again. */
   #castOut(members: readonly Member[]): void {
     if (members.length === 0) return;
     for (const member of members) {
