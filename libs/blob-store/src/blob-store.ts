@@ -136,7 +136,7 @@ export interface BlobStore {
   list(shard?: string): AsyncIterable<StoredBlob>;
   /**
    * Moves a blob whose bytes do not match its digest to `quarantineKey(digest, atMs)`. Returns false if it no longer
-   * exists. If the blob is too large to move, the store removes it.
+   * exists. A blob that cannot be moved is removed, for example because it is too large.
    */
   quarantine(digest: Digest, atMs: number): Promise<boolean>;
 

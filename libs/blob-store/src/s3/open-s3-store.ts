@@ -7,6 +7,7 @@ import { blobKey, digestOfBlobKey, quarantineKey } from '../key-layout.ts';
 import { orBodyError } from '../read-body.ts';
 import { createS3Objects, removeIfPresent, removeS3Objects, listS3Blobs } from './create-s3-objects.ts';
 import { beginS3Upload } from './begin-s3-upload.ts';
+import type { StoreLog } from '../watch-store-outage.ts';
 import { writeAndRead } from './check-s3-bucket.ts';
 import { createBodySender } from './create-body-sender.ts';
 import { sweepUploads } from './sweep-uploads.ts';
@@ -95,7 +96,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
       return new Map(failed.map(({ name, error }) => [named.get(name)!, error]));
     },
     async quarantine(digest, atMs) {
-      return quarantineS3Blob(bucket, nameOf(digest), bucket.locate(quarantineKey(digest, atMs)));
+      return quarantineS3Blob(bucket, nameOf(digest), bucket.locate(quarantineKey(digest, atMs)), log);
     },
     list(shard) {
       return listS3Blobs(bucket, shard);
@@ -131,20 +132,26 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
  * Returns false if the object does not exist. An object that cannot be copied is removed without a copy. It may be too large, the
  * copy may take too long, or the bucket may be full. If the S3 server is unavailable, the removal rejects too.
  */
-async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string): Promise<boolean> {
+async function quarantineS3Blob(bucket: S3Bucket, name: string, target: string, log: StoreLog): Promise<boolean> {
   const { name: bucketName, client, prompt } = bucket;
   const doing = 'quarantine a damaged blob';
-  const found = await bucket.attemptIfPresent(doing, async () => prompt.statObject(bucketName, name));
+  const find = async () => bucket.attemptIfPresent(doing, async () => prompt.statObject(bucketName, name));
+  const found = await find();
   if (found === undefined) return false;
-  if (found.size <= maxCopyBytes)
-    await bucket
-      .attempt(doing, async () =>
+  try {
+    if (found.size <= maxCopyBytes)
+      await bucket.attempt(doing, async () =>
         client.copyObject(
           new CopySourceOptions({ Bucket: bucketName, Object: name }),
           new CopyDestinationOptions({ Bucket: bucketName, Object: target }),
         ),
-      )
-      .catch(() => {});
+      );
+  } catch (error) {
+    // During a long copy, another node may have replaced the object with a good one.
+    const current = await find();
+    if (current?.lastModified.getTime() !== found.lastModified.getTime()) return false;
+    log.warn({ err: error, object: name }, 'cannot copy damaged blob to quarantine, removing it');
+  }
   await bucket.attempt(doing, async () => prompt.removeObject(bucketName, name));
   return true;
 }

@@ -74,20 +74,34 @@ test('a request to a silent server times out and is sent one time', async (t) =>
   assert.deepEqual([server.requests.length - removals.length, removals.length], [7, 1]);
 });
 
-test('a damaged object that cannot be copied is removed without a copy', async (t) => {
+test('a damaged object that cannot be copied is removed without a copy, unless it was replaced meanwhile', async (t) => {
   let isFull = false;
+  let isReplaced = false;
+  let writtenAt = 'Thu, 03 Dec 2026 10:00:00 GMT';
   const server = await startScriptedServer(t, ({ method, headers }, response) => {
-    if (method === 'HEAD') response.writeHead(200, { 'content-length': 7, 'last-modified': 'x' }).end();
-    else if (headers['x-amz-copy-source'] === undefined) response.writeHead(204).end();
+    const isCopy = headers['x-amz-copy-source'] !== undefined;
+    if (isCopy && isReplaced) writtenAt = 'Thu, 03 Dec 2026 10:00:09 GMT';
+    if (method === 'HEAD') response.writeHead(200, { 'content-length': 7, 'last-modified': writtenAt }).end();
+    else if (!isCopy) response.writeHead(204).end();
     // Otherwise the copy takes too long.
     else if (isFull) sendError(response, 507, 'XMinioStorageFull');
   });
-  const store = await server.open({ timeoutMs: 2000, promptMs: 2000 });
+  const warnings: string[] = [];
+  const log = { ...console, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const store = await server.open({ timeoutMs: 2000, promptMs: 2000, log });
   for (isFull of [false, true]) {
-    server.requests.length = 0;
+    warnings.length = 0;
     assert.equal(await store.quarantine(digest, 0), true);
     assert.match(server.requests.at(-1)!, /^DELETE \/bucket\/\S+data$/);
+    assert.deepEqual(warnings, ['cannot copy damaged blob to quarantine, removing it']);
   }
+  server.requests.length = 0;
+  isReplaced = true;
+  assert.equal(await store.quarantine(digest, 0), false);
+  assert.deepEqual(
+    server.requests.filter((line) => line.startsWith('DELETE')),
+    [],
+  );
 });
 
 test('a request times out if its response stops halfway', async (t) => {
